@@ -1,0 +1,133 @@
+/*
+ * config.h: every compile-time knob of wherry, with unit, default and cost.
+ *
+ * Override one with -DCFG_X=n on the compiler's command line. A value that
+ * cannot work is an #error that says what to change.
+ */
+#ifndef WHERRY_CONFIG_H
+#define WHERRY_CONFIG_H
+
+/* Connections in the pool, all accounts together. Each costs about 14 KiB of
+ * wherry's own buffers and 28 to 40 KiB of TLS library memory. */
+#ifndef CFG_CONNECTIONS
+#define CFG_CONNECTIONS 4
+#endif
+
+/* Folders being reconciled at once. Each costs CFG_SORT_ARENA and about
+ * 70 KiB of windows, rings and buffers. */
+#ifndef CFG_FOLDER_SLOTS
+#define CFG_FOLDER_SLOTS 1
+#endif
+
+/* Receive buffer of a connection, bytes. Costs itself per connection. */
+#ifndef CFG_IO_IN
+#define CFG_IO_IN 4096
+#endif
+
+/* Send buffer of a connection, bytes; one whole command line fits in it.
+ * Costs itself per connection. */
+#ifndef CFG_IO_OUT
+#define CFG_IO_OUT 8192
+#endif
+
+/* Longest command line that is sent, bytes (Exchange refuses above 4096). */
+#ifndef CFG_CMD_LINE
+#define CFG_CMD_LINE 4000
+#endif
+
+/* Longest atom, quoted string or mailbox name in a response, bytes. Costs
+ * three times itself per connection. */
+#ifndef CFG_TOKEN
+#define CFG_TOKEN 1024
+#endif
+
+/* Deepest nesting of parentheses in a response that is looked into. */
+#ifndef CFG_NESTING
+#define CFG_NESTING 8
+#endif
+
+/* Commands in flight on one connection. Costs 32 bytes each. */
+#ifndef CFG_INFLIGHT
+#define CFG_INFLIGHT 32
+#endif
+
+/* Arena of the external merge sort, bytes. 64 KiB sort 100,000 names in one
+ * pass. Costs itself per folder slot. */
+#ifndef CFG_SORT_ARENA
+#define CFG_SORT_ARENA 65536
+#endif
+
+/* Messages in one window of the server's listing. Costs 12 bytes each, times
+ * CFG_WINDOWS, per folder slot. */
+#ifndef CFG_WINDOW
+#define CFG_WINDOW 1024
+#endif
+
+/* Windows of the server's listing in flight. */
+#ifndef CFG_WINDOWS
+#define CFG_WINDOWS 4
+#endif
+
+/* Pending results (renames, stores, downloads) that wait for one flush to
+ * become records. Costs 48 bytes each per folder slot. */
+#ifndef CFG_RING
+#define CFG_RING 512
+#endif
+
+/* Messages of one download set, and its approximate size in bytes. */
+#ifndef CFG_SET_MESSAGES
+#define CFG_SET_MESSAGES 200
+#endif
+#ifndef CFG_SET_BYTES
+#define CFG_SET_BYTES 1048576
+#endif
+
+/* Uploads whose intents share one flush. Costs about 400 bytes each per
+ * folder slot. */
+#ifndef CFG_UPLOADS
+#define CFG_UPLOADS 32
+#endif
+
+/* Longest path, and longest file name, bytes. */
+#ifndef CFG_PATH
+#define CFG_PATH 4096
+#endif
+#ifndef CFG_NAME
+#define CFG_NAME 256
+#endif
+
+/* Longest value of one option in the configuration file, bytes. */
+#ifndef CFG_VALUE
+#define CFG_VALUE 8192
+#endif
+
+/* Accounts in one configuration that are synced in one run. */
+#ifndef CFG_ACCOUNTS
+#define CFG_ACCOUNTS 64
+#endif
+
+/* Longest certificate (DER) and longest chain a server may present. */
+#ifndef CFG_CERT_DER
+#define CFG_CERT_DER 4096
+#endif
+#ifndef CFG_CERT_CHAIN
+#define CFG_CERT_CHAIN 8
+#endif
+
+#if CFG_CONNECTIONS < 1 || CFG_CONNECTIONS > 64
+#error "CFG_CONNECTIONS must be 1 to 64"
+#endif
+#if CFG_IO_OUT < CFG_CMD_LINE + 96
+#error "CFG_IO_OUT must hold one command line: raise it to CFG_CMD_LINE + 96"
+#endif
+#if CFG_SORT_ARENA < 16384
+#error "CFG_SORT_ARENA must be 16384 or more"
+#endif
+#if CFG_WINDOWS < 1 || CFG_WINDOWS > 16
+#error "CFG_WINDOWS must be 1 to 16"
+#endif
+#if CFG_SET_MESSAGES > CFG_RING
+#error "CFG_RING must hold a download set: raise it to CFG_SET_MESSAGES"
+#endif
+
+#endif

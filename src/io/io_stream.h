@@ -1,0 +1,84 @@
+/*
+ * io_stream: a bounded duplex byte stream, plain or TLS, over a socket.
+ *
+ * Two fixed buffers. The owner reads through a window (io_in, io_ack) and
+ * writes by io_put; io_step moves bytes as far as they go without waiting.
+ * The first error sticks. All addresses of a name are tried in turn.
+ *
+ * Call order: io_open, then io_step until io_state says IO_UP, then in any
+ * order io_in/io_ack/io_put/io_step, io_starttls once on a plain stream,
+ * io_close always.
+ */
+#ifndef WHERRY_IO_IO_STREAM_H
+#define WHERRY_IO_IO_STREAM_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "config.h"
+#include "port/net.h"
+#include "port/tls.h"
+
+enum io_state {
+	IO_CLOSED,
+	IO_RESOLVE,
+	IO_CONNECT,
+	IO_HANDSHAKE,
+	IO_UP,
+	IO_EOF, /* peer closed; buffered input can still be read */
+	IO_FAILED
+};
+
+struct io_counts {
+	uint64_t rx, tx; /* bytes of IMAP, inside TLS and before compression */
+	uint64_t turns;	 /* times it read after having written: round trips */
+};
+
+struct io_stream {
+	/* private */
+	enum io_state state;
+	enum err err;
+	int fd;
+	struct tls *tls;
+	bool want_tls;
+	bool sent_since_read;
+	const struct tls_verify *verify;
+	struct net_resolve resolve;
+	uint32_t addr;
+	int64_t deadline_ms;
+	struct io_counts counts;
+	size_t in_at, in_n, out_at, out_n;
+	char in[CFG_IO_IN];
+	char out[CFG_IO_OUT];
+};
+
+/* Starts. tls: handshake right after connecting. verify, host: must live as
+ * long as the stream. timeout_ms bounds resolving, connecting and handshake
+ * each. */
+enum err io_open(struct io_stream *s, const char *host, uint16_t port,
+	bool tls, const struct tls_verify *verify, int64_t now_ms,
+	int timeout_ms);
+/* Moves what can be moved. ERR_OK: something moved or changed; ERR_AGAIN:
+ * wait for io_poll_fd(); else the sticky error (ERR_END once the peer has
+ * closed and all input was taken). */
+enum err io_step(struct io_stream *s, int64_t now_ms);
+enum io_state io_state(const struct io_stream *s);
+/* What to poll: *want is NET_IN|NET_OUT; *deadline_ms -1 if none. Returns the
+ * fd or -1. io_ready(): do not wait, step again (TLS holds plain bytes). */
+int io_poll_fd(const struct io_stream *s, int *want, int64_t *deadline_ms);
+bool io_ready(const struct io_stream *s);
+
+struct span io_in(const struct io_stream *s); /* unread input */
+void io_ack(struct io_stream *s, size_t n);   /* n bytes of it were used */
+size_t io_room(const struct io_stream *s);    /* free bytes for io_put */
+/* All n or ERR_LIMIT; check io_room first. */
+enum err io_put(struct io_stream *s, const void *p, size_t n);
+bool io_flushed(const struct io_stream *s);   /* all output left */
+
+/* Plain stream to TLS: ERR_PROTO if any plain byte is still unread (it was
+ * received before the handshake and must not count as protected). Then step
+ * until IO_UP again. */
+enum err io_starttls(struct io_stream *s, int64_t now_ms, int timeout_ms);
+bool io_is_tls(const struct io_stream *s); /* TLS is up and verified */
+void io_close(struct io_stream *s);
+
+#endif

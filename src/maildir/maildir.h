@@ -1,0 +1,59 @@
+/*
+ * maildir: one folder on disk: its four directories, its files, its scan.
+ * Blocking. Other programs change it at the same time; nothing here assumes
+ * that a name seen before is still there.
+ */
+#ifndef WHERRY_MAILDIR_MAILDIR_H
+#define WHERRY_MAILDIR_MAILDIR_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "config.h"
+#include "maildir/maildir_name.h"
+#include "port/fs.h"
+
+enum maildir_where { MAILDIR_NEW, MAILDIR_CUR };
+
+struct maildir {
+	fs_fd top, sub[2], tmp; /* sub[MAILDIR_NEW], sub[MAILDIR_CUR] */
+	char infosep;
+};
+
+/* name below root ("a/b" for nested; any depth), opened. ERR_NOENT if one of
+ * cur, new, tmp is missing (then it is no folder). */
+enum err maildir_open(struct maildir *m, fs_fd root, const char *name);
+/* Makes what is missing of it (0700 cut by the umask), parents too. */
+enum err maildir_create(fs_fd root, const char *name);
+void maildir_close(struct maildir *m);
+
+/* Walks new/ then cur/. Dot files are left out. walk_buf as in fs_walk. */
+struct maildir_scan {
+	struct maildir *m;
+	struct fs_walk walk;
+	void *buf;
+	size_t cap;
+	int where;
+	bool open;
+};
+void maildir_scan_begin(struct maildir_scan *s, struct maildir *m, void *buf,
+	size_t cap);
+/* ERR_OK with *where and *name (valid until the next call), ERR_END, error. */
+enum err maildir_scan_next(struct maildir_scan *s, enum maildir_where *where,
+	const char **name);
+void maildir_scan_end(struct maildir_scan *s);
+
+/* Stamps of new/ and cur/: equal before and after a scan means that the scan
+ * saw everything (but see the design on racy stamps). */
+struct maildir_stamp {
+	struct fs_stat sub[2];
+};
+enum err maildir_stamp(const struct maildir *m, struct maildir_stamp *out);
+bool maildir_stamp_eq(const struct maildir_stamp *a,
+	const struct maildir_stamp *b);
+
+/* Is this directory entry of a root a folder name that wherry accepts as one
+ * component? No "", ".", "..", "cur", "new", "tmp", no ".wherry...", no '/'
+ * and no NUL. */
+bool maildir_component_ok(struct span component);
+
+#endif

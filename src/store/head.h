@@ -1,0 +1,39 @@
+/*
+ * head: the summary of a folder's state, in two slots that are written in
+ * turn (sequence number and CRC; the newest valid one counts), 4 KiB apart so
+ * that one torn write cannot take both. Bytes: doc/FORMATS.md.
+ */
+#ifndef WHERRY_STORE_HEAD_H
+#define WHERRY_STORE_HEAD_H
+
+#include "base/err.h"
+#include "port/fs.h"
+
+enum head_mode { HEAD_NORMAL, HEAD_INITIAL, HEAD_REMAP };
+
+struct head_stamp { /* of a directory, see the design on skipping scans */
+	uint64_t dev, ino;
+	int64_t mtime_s, ctime_s;
+	uint32_t mtime_ns, ctime_ns;
+};
+
+struct head {
+	uint32_t generation; /* of commits */
+	uint32_t uidvalidity, uidnext, messages, unseen;
+	uint32_t alive, gaps, gone; /* records by kind */
+	uint64_t modseq;
+	enum head_mode mode;
+	bool stamp_clean;
+	struct head_stamp stamp[2]; /* new/, cur/ */
+	uint8_t boot_id[16];
+	uint8_t fmd5[16];
+	uint8_t identity[16]; /* MD5 of "server\nuser\nremote folder" (M2) */
+};
+
+/* Reads the newest valid slot: ERR_OK; ERR_NOENT if there is no file or both
+ * slots are empty or invalid (start over). */
+enum err head_load(fs_fd dir, struct head *h);
+/* Writes the other slot with h->generation + 1 and makes it durable. */
+enum err head_save(fs_fd dir, struct head *h);
+
+#endif

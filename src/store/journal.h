@@ -1,0 +1,41 @@
+/*
+ * journal: intents that must survive a crash: one text line each with its
+ * CRC. Durable before the act (journal_commit), dropped after it is recorded
+ * (journal_clear). A torn or damaged line ends the journal: what follows was
+ * never acted on.
+ */
+#ifndef WHERRY_STORE_JOURNAL_H
+#define WHERRY_STORE_JOURNAL_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "config.h"
+#include "port/fs.h"
+
+/* An upload that may have reached the server. */
+struct intent {
+	uint32_t uidvalidity;
+	uint32_t uidnext; /* before the APPEND: look from here on */
+	uint32_t size;	  /* as sent, CRLF */
+	uint64_t mkey;
+	uint8_t where;	  /* enum maildir_where */
+	char name[CFG_NAME]; /* file name when it was sent, NUL-terminated */
+};
+
+struct journal {
+	fs_fd dir, fd;
+	uint64_t size;
+};
+
+enum err journal_open(struct journal *j, fs_fd dir);
+void journal_close(struct journal *j);
+bool journal_empty(const struct journal *j);
+enum err journal_add(struct journal *j, const struct intent *i);
+/* Makes the added lines durable. */
+enum err journal_commit(struct journal *j);
+/* at: 0 at first; moves on. ERR_END at the end or the first bad line. */
+enum err journal_read(struct journal *j, uint64_t *at, struct intent *out);
+/* Empties it, durably. */
+enum err journal_clear(struct journal *j);
+
+#endif
