@@ -1,0 +1,167 @@
+# wherry: two-way IMAP <-> Maildir in fixed memory.
+#
+# `make` needs a C compiler, make and mbedTLS. CC, CFLAGS, CPPFLAGS and LDFLAGS
+# are honoured; nothing is stripped, and no -O is added to CFLAGS of yours.
+# Everything made lies in ./wherry and build/.
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+DESTDIR ?=
+PYTHON ?= /usr/bin/python3
+# Seconds that `make fuzz` spends on each target.
+FUZZ_TIME ?= 20
+
+# A variant is a set of flags with a folder of its own; the plain one makes
+# ./wherry, any other build/<variant>/wherry.
+VARIANT ?= plain
+B = build/$(VARIANT)
+
+WARN = -Wall -Wextra -Wshadow -Wconversion -Wundef -Wvla -Werror
+TEST_WARN = -Wall -Wextra -Wshadow -Wundef -Wvla -Werror
+ALL_CPPFLAGS = -I. -Isrc $(CPPFLAGS)
+ALL_CFLAGS = -std=c11 $(WARN) $(CFLAGS) $(SAN)
+LIBS = -lmbedtls -lmbedx509 -lmbedcrypto
+
+PORTS = port/posix port/linux port/tls_mbedtls
+SRC = $(sort $(wildcard src/*/*.c) $(wildcard $(PORTS:%=%/*.c)))
+OBJ = $(SRC:%.c=$(B)/%.o)
+MAIN = $(B)/src/app/main.o
+LIBOBJ = $(filter-out $(MAIN),$(OBJ))
+LIB = $(B)/libwherry.a
+
+UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
+UNIT = $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+FUZZ_SRC = $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ = $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+REPLAY = $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
+
+ifeq ($(VARIANT),plain)
+BIN = wherry
+else
+BIN = $(B)/wherry
+endif
+
+SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+
+all: $(BIN) ## build ./wherry
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword \
+		$(MAKEFILE_LIST)) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+# The folder remembers the flags it was built with: other flags, new objects.
+FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BIN): $(OBJ)
+	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+
+# The list of members is part of the archive: a removed source leaves it.
+$(LIB): $(LIBOBJ)
+	@rm -f $@
+	@$(AR) rcs $@ $(LIBOBJ)
+
+$(B)/unit/%: tests/unit/%.c $(LIB) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Itests/unit -std=gnu11 $(TEST_WARN) $(CFLAGS) \
+		$(SAN) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LDFLAGS) -lcmocka \
+		$(LIBS)
+
+$(B)/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Itests/fuzz -std=gnu11 $(TEST_WARN) $(CFLAGS) \
+		$(SAN) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(LIB) \
+		$(LDFLAGS) $(LIBS)
+
+$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB) $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Itests/fuzz -std=gnu11 $(TEST_WARN) $(CFLAGS) \
+		$(SAN) -MMD -MP -MF $@.d -o $@ $< tests/fuzz/replay_main.c \
+		$(LIB) $(LDFLAGS) $(LIBS)
+
+unit-bin: $(UNIT)
+replay-bin: $(REPLAY)
+fuzz-bin: $(FUZZ)
+
+demo: ## a private server, sample mail, two runs: see it work
+	@tests/packages.sh demo
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/demo/demo.py ./wherry
+
+unit: ## build and run the unit tests
+	@tests/packages.sh unit
+	@$(MAKE) --no-print-directory -s -k unit-bin
+	@tests/run-check.sh unit
+
+e2e: ## the end-to-end tests alone; K=expression picks some
+	@tests/packages.sh check
+	@$(MAKE) --no-print-directory -s all
+	@K='$(K)' tests/run-check.sh e2e
+
+house: ## layers, forbidden symbols, recursion, memory table, headers
+	@tests/packages.sh unit
+	@$(MAKE) --no-print-directory -s all graph
+	@tests/run-check.sh house
+
+check: ## bring the test packages, build, run everything
+	@tests/packages.sh check
+	@tests/run-check.sh check
+
+check-all: ## check, and again with clang, sanitizers and valgrind
+	@tests/packages.sh check
+	@tests/run-check.sh check-all
+
+# Callgraphs are read at -O0, where no call has been turned into a jump.
+graph:
+	@$(MAKE) --no-print-directory -s VARIANT=graph CC=gcc \
+		CFLAGS='-O0 -fcallgraph-info=su' graph-objects
+graph-objects: $(OBJ)
+
+asan: ## build/asan/wherry and its unit tests, with sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan CFLAGS='-O1 -g' \
+		SAN='$(SANFLAGS)' all unit-bin replay-bin
+
+clang: ## build/clang/wherry: the same warnings, the other compiler
+	@$(MAKE) --no-print-directory VARIANT=clang CC=clang all
+
+fuzz: ## fuzz every parser for FUZZ_TIME seconds each (clang)
+	@tests/packages.sh check
+	@$(MAKE) --no-print-directory -s VARIANT=fuzz CC=clang CFLAGS='-O1 -g' \
+		SAN='-fsanitize=fuzzer-no-link $(SANFLAGS)' fuzz-bin
+	@FUZZ_TIME=$(FUZZ_TIME) tests/run-check.sh fuzz
+
+bench: ## times against mbsync in the same run; nothing is asserted
+	@tests/packages.sh check
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/bench/versus.py ./wherry
+
+install: all ## install to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/wherry
+	@if [ -f doc/wherry.1 ]; then set -x; \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man1 && \
+		install -m 644 doc/wherry.1 \
+			$(DESTDIR)$(PREFIX)/share/man/man1/; fi
+	@if [ -f doc/wherry.conf.example ]; then set -x; \
+		install -d $(DESTDIR)$(PREFIX)/share/doc/wherry && \
+		install -m 644 doc/wherry.conf.example \
+			$(DESTDIR)$(PREFIX)/share/doc/wherry/; fi
+
+clean: ## remove ./wherry and build/
+	rm -rf build wherry demo-data
+
+FORCE:
+
+.PHONY: all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
+	check-all graph graph-objects asan clang fuzz bench install clean FORCE
+
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)
