@@ -7,6 +7,8 @@
 #ifndef WHERRY_CONFIG_H
 #define WHERRY_CONFIG_H
 
+#define WHERRY_VERSION "0.1.0"
+
 /* Connections in the pool, all accounts together. Each costs about 14 KiB of
  * wherry's own buffers and 28 to 40 KiB of TLS library memory. */
 #ifndef CFG_CONNECTIONS
@@ -55,6 +57,18 @@
  * pass. Costs itself per folder slot. */
 #ifndef CFG_SORT_ARENA
 #define CFG_SORT_ARENA 65536
+#endif
+
+/* Seconds of silence on a connection that has something to answer, where the
+ * configuration says nothing (socktimeout). */
+#ifndef CFG_SILENCE_S
+#define CFG_SILENCE_S 60
+#endif
+
+/* Seconds that one command may take as a whole, besides one second for every
+ * KiB that it is known to transfer. */
+#ifndef CFG_COMMAND_S
+#define CFG_COMMAND_S 300
 #endif
 
 /* Messages in one window of the server's listing. Costs 12 bytes each, times

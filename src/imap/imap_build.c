@@ -1,0 +1,229 @@
+/*
+ * imap_build: the sending half of imap_conn: commands and literals. The
+ * functions are declared in imap_conn.h.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "imap/imap_conn.h"
+
+static struct imap_inflight *
+free_entry(struct imap_conn *c)
+{
+	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
+		if (c->inflight[i].tag == 0) {
+			return &c->inflight[i];
+		}
+	}
+	return NULL;
+}
+
+enum err
+imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie)
+{
+	struct imap_inflight *f = free_entry(c);
+
+	if (c->err != ERR_OK) {
+		return c->err;
+	}
+	if (f == NULL || c->literal || c->building ||
+		io_room(&c->io) < CFG_CMD_LINE + 64) {
+		return ERR_AGAIN;
+	}
+	buf_init(&c->line, c->line_mem, sizeof(c->line_mem));
+	f->tag = c->next_tag;
+	f->cmd = (uint8_t)cmd;
+	f->cookie = cookie;
+	c->building = true;
+	buf_fmt(&c->line, "w%u ", c->next_tag);
+	return ERR_OK;
+}
+
+void
+imap_text(struct imap_conn *c, const char *text)
+{
+	buf_str(&c->line, text);
+}
+
+void
+imap_span(struct imap_conn *c, struct span s)
+{
+	buf_span(&c->line, s);
+}
+
+void
+imap_number(struct imap_conn *c, uint64_t v)
+{
+	buf_u64(&c->line, v);
+}
+
+void
+imap_mailbox(struct imap_conn *c, struct span name)
+{
+	buf_char(&c->line, '"');
+	for (size_t i = 0; i < name.n; i++) {
+		char ch = name.p[i];
+
+		if (ch == '\0' || ch == '\r' || ch == '\n') {
+			c->line.err = ERR_SYNTAX;
+		}
+		if (ch == '"' || ch == '\\') {
+			buf_char(&c->line, '\\');
+		}
+		buf_char(&c->line, ch);
+	}
+	buf_char(&c->line, '"');
+}
+
+void
+imap_flags(struct imap_conn *c, uint32_t flags)
+{
+	static const char *const names[] = {"\\Deleted", "\\Draft",
+		"\\Flagged", "\\Answered", "\\Seen"};
+	const char *blank = "";
+
+	buf_char(&c->line, '(');
+	for (unsigned i = 0; i < 5; i++) {
+		if (flags >> i & 1) {
+			buf_str(&c->line, blank);
+			buf_str(&c->line, names[i]);
+			blank = " ";
+		}
+	}
+	buf_char(&c->line, ')');
+}
+
+/* Takes back a command that cannot be sent. */
+static enum err
+take_back(struct imap_conn *c, enum err e)
+{
+	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
+		if (c->inflight[i].tag == c->next_tag) {
+			c->inflight[i].tag = 0;
+		}
+	}
+	if (e == ERR_SYNTAX) {
+		return err_set(e, "a name with a line break or NUL in it");
+	}
+	return err_set(e, "a command is longer than CFG_CMD_LINE (%d bytes)",
+		CFG_CMD_LINE);
+}
+
+static void
+log_line(struct imap_conn *c, enum imap_cmd cmd)
+{
+	if (!log_wants(LOG_WIRE)) {
+		return;
+	}
+	if (cmd == IMAP_CMD_AUTH) {
+		log_msg(LOG_WIRE, "C: (login, not shown)");
+		return;
+	}
+	log_msg(LOG_WIRE, "C: %.*s", (int)c->line.n, c->line.p);
+}
+
+static enum err
+send(struct imap_conn *c, uint64_t expect)
+{
+	struct imap_inflight *f = NULL;
+	enum err e;
+
+	c->building = false;
+	if (c->line.err != ERR_OK) {
+		return take_back(c, c->line.err);
+	}
+	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
+		if (c->inflight[i].tag == c->next_tag) {
+			f = &c->inflight[i];
+		}
+	}
+	f->budget_ms = ((int64_t)CFG_COMMAND_S + (int64_t)(expect / 1024)) *
+		1000;
+	log_line(c, f->cmd);
+	if (c->inflight_n == 0) {
+		c->turn_ms = c->now_ms;
+		c->heard_ms = c->now_ms;
+		c->extra_ms = 0;
+	}
+	c->inflight_n++;
+	c->next_tag++;
+	e = io_put(&c->io, c->line.p, c->line.n);
+	if (e == ERR_OK) {
+		e = io_put(&c->io, "\r\n", 2);
+	}
+	return e == ERR_OK ? ERR_OK : imap_conn_fail(c, e);
+}
+
+enum err
+imap_end(struct imap_conn *c, uint64_t expect)
+{
+	return send(c, expect);
+}
+
+enum err
+imap_end_literal(struct imap_conn *c, uint64_t n, bool *wait)
+{
+	bool plus = imap_conn_has(c, IMAP_CAP(LITERAL_PLUS)) ||
+		(imap_conn_has(c, IMAP_CAP(LITERAL_MINUS)) && n <= 4096);
+	enum err e;
+
+	buf_fmt(&c->line, "{%llu%s}", (unsigned long long)n, plus ? "+" : "");
+	e = send(c, n);
+	if (e == ERR_OK) {
+		c->literal = true;
+		c->literal_left = n;
+		*wait = !plus;
+	}
+	return e;
+}
+
+size_t
+imap_room(const struct imap_conn *c)
+{
+	size_t room = io_room(&c->io);
+
+	return room > 2 ? room - 2 : 0; /* the CRLF that ends the command */
+}
+
+enum err
+imap_literal(struct imap_conn *c, const void *p, size_t n)
+{
+	if (!c->literal || n > c->literal_left) {
+		return imap_conn_fail(c,
+			err_set(ERR_SYNTAX, "literal of another size"));
+	}
+	c->literal_left -= n;
+	return imap_conn_fail(c, io_put(&c->io, p, n));
+}
+
+enum err
+imap_literal_end(struct imap_conn *c)
+{
+	if (!c->literal || c->literal_left > 0) {
+		return imap_conn_fail(c,
+			err_set(ERR_SYNTAX, "literal of another size"));
+	}
+	c->literal = false;
+	return imap_conn_fail(c, io_put(&c->io, "\r\n", 2));
+}
+
+void
+imap_literal_drop(struct imap_conn *c)
+{
+	c->literal = false;
+	c->literal_left = 0;
+}
+
+/* A line inside a command: an answer to a challenge. Never logged. */
+enum err
+imap_conn_raw(struct imap_conn *c, struct span line)
+{
+	enum err e;
+
+	if (io_room(&c->io) < line.n + 2) {
+		return ERR_LIMIT;
+	}
+	log_msg(LOG_WIRE, "C: (login, not shown)");
+	e = io_put(&c->io, line.p, line.n);
+	return e == ERR_OK ? io_put(&c->io, "\r\n", 2) : e;
+}

@@ -1,0 +1,147 @@
+/*
+ * imap_conn: one connection to an IMAP server as a machine that is stepped:
+ * connect, secure, log in (imap_session.c), then commands and events.
+ *
+ * Several commands may be in flight (a ring of CFG_INFLIGHT); each carries a
+ * kind and a cookie that come back with its events. Every read has a deadline
+ * (login->timeout_ms of silence) and so has every command as a whole. The
+ * first error sticks; imap_conn_close() always.
+ *
+ * Call order: imap_conn_open; imap_conn_step until imap_conn_ready; then
+ * imap_begin ... imap_end for a command, imap_conn_step to move bytes,
+ * imap_conn_next for events until ERR_AGAIN; wait for imap_conn_poll.
+ */
+#ifndef WHERRY_IMAP_IMAP_CONN_H
+#define WHERRY_IMAP_IMAP_CONN_H
+
+#include "config.h"
+#include "imap/imap_resp.h"
+#include "imap/imap_set.h"
+#include "io/io_stream.h"
+
+enum imap_cmd {
+	IMAP_CMD_NONE,
+	IMAP_CMD_CAPABILITY,
+	IMAP_CMD_STARTTLS,
+	IMAP_CMD_AUTH,
+	IMAP_CMD_ID,
+	IMAP_CMD_LOGOUT,
+	/* those of the users of a ready connection */
+	IMAP_CMD_NAMESPACE,
+	IMAP_CMD_LIST,
+	IMAP_CMD_CREATE,
+	IMAP_CMD_SELECT,
+	IMAP_CMD_LISTING, /* UID FETCH of flags */
+	IMAP_CMD_KEYS,	  /* UID FETCH of header keys */
+	IMAP_CMD_BODIES,  /* UID FETCH of messages */
+	IMAP_CMD_STORE,
+	IMAP_CMD_EXPUNGE,
+	IMAP_CMD_APPEND
+};
+
+/* Where and as whom. Strings stay the caller's, for the connection's life. */
+struct imap_login {
+	const char *host;
+	uint16_t port;
+	bool ssl, starttls;
+	const char *user, *pass;
+	const char *auth; /* mechanisms in order, comma list; "" default */
+	struct tls_verify verify;
+	int timeout_ms; /* of silence */
+};
+
+enum imap_conn_state {
+	CONN_CLOSED,
+	CONN_OPENING,	/* resolve, connect, implicit TLS */
+	CONN_GREETING,
+	CONN_CAPABILITY, /* before anything else, or after STARTTLS */
+	CONN_STARTTLS,
+	CONN_SECURING,
+	CONN_AUTH,
+	CONN_CAPABILITY_AFTER, /* of the logged-in state */
+	CONN_READY,
+	CONN_LOGOUT,
+	CONN_DONE
+};
+
+struct imap_inflight {
+	uint32_t tag; /* 0: free */
+	uint32_t cookie;
+	int64_t budget_ms;
+	uint8_t cmd;
+};
+
+struct imap_conn {
+	/* private, but caps and append_limit may be read when ready */
+	uint64_t caps, append_limit;
+	enum imap_conn_state state;
+	enum err err;
+	const struct imap_login *login;
+	uint32_t next_tag, inflight_n;
+	struct imap_inflight inflight[CFG_INFLIGHT];
+	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
+	int64_t extra_ms;		   /* granted to the oldest command */
+	uint64_t literal_left;
+	bool literal, building;
+	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
+	bool got_caps;
+	struct buf line;
+	struct imap_event ev;
+	struct imap_resp resp;
+	char text[512];	 /* why the server says no, for people */
+	char line_mem[CFG_CMD_LINE + 64];
+	struct io_stream io;
+};
+
+enum err imap_conn_open(struct imap_conn *c, const struct imap_login *login,
+	int64_t now_ms);
+/* ERR_OK: progress was made; ERR_AGAIN: wait for imap_conn_poll. */
+enum err imap_conn_step(struct imap_conn *c, int64_t now_ms);
+bool imap_conn_ready(const struct imap_conn *c);
+bool imap_conn_has(const struct imap_conn *c, uint64_t caps);
+/* The next event of a ready connection; *ev is valid until the next call.
+ * TAGGED, UIDSET, ESEARCH events of a command carry its cmd and cookie. */
+enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);
+/* As io_poll_fd. */
+int imap_conn_poll(const struct imap_conn *c, int *want,
+	int64_t *deadline_ms);
+bool imap_conn_busy(const struct imap_conn *c); /* commands in flight */
+/* Sends LOGOUT; step until ERR_END (at most 3 s), then close. */
+void imap_conn_logout(struct imap_conn *c, int64_t now_ms);
+void imap_conn_close(struct imap_conn *c);
+/* true once all commands have gone to the kernel */
+bool imap_conn_flushed(const struct imap_conn *c);
+
+/* Builds one command. imap_begin: ERR_AGAIN when the ring or the send buffer
+ * is full or a literal is open. The parts go to a line buffer; an overflow is
+ * ERR_LIMIT (CFG_CMD_LINE) at imap_end, and nothing was sent.
+ * expect: bytes that the command is known to transfer, for its deadline. */
+enum err imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie);
+void imap_text(struct imap_conn *c, const char *text);
+void imap_span(struct imap_conn *c, struct span s);
+void imap_number(struct imap_conn *c, uint64_t v);
+/* A mailbox name as a quoted string. A name with NUL, CR or LF makes
+ * imap_end fail with ERR_SYNTAX. */
+void imap_mailbox(struct imap_conn *c, struct span name);
+/* Flags as a parenthesised list of the five system flags. */
+void imap_flags(struct imap_conn *c, uint32_t flags);
+enum err imap_end(struct imap_conn *c, uint64_t expect);
+
+/* Ends the line with a literal of n bytes: "{n+}" if the server takes that,
+ * else "{n}" (then *wait is true: send nothing before IMAP_EV_CONTINUE).
+ * Then imap_literal() n bytes in all, in pieces of at most imap_room(), and
+ * imap_literal_end(). imap_literal_drop(): the server answered NO to a
+ * synchronising literal of which nothing was sent. */
+enum err imap_end_literal(struct imap_conn *c, uint64_t n, bool *wait);
+size_t imap_room(const struct imap_conn *c);
+enum err imap_literal(struct imap_conn *c, const void *p, size_t n);
+enum err imap_literal_end(struct imap_conn *c);
+void imap_literal_drop(struct imap_conn *c);
+
+/* Between imap_conn.c and imap_session.c */
+enum err imap_session_event(struct imap_conn *c);
+enum err imap_session_up(struct imap_conn *c);
+enum err imap_conn_fail(struct imap_conn *c, enum err e);
+enum err imap_conn_raw(struct imap_conn *c, struct span line);
+
+#endif
