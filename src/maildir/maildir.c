@@ -1,0 +1,254 @@
+/*
+ * maildir: a folder's directories. Every call names a file relative to a
+ * directory that is held open, so a folder that is renamed or replaced under
+ * us is noticed by the stamps and not by half of the calls.
+ *
+ * A folder is made tmp first and cur last, and every directory that got a new
+ * name is synced: a message that is durable in new/ is worth nothing if new/
+ * itself is gone after a power cut.
+ */
+#include <string.h>
+
+#include "maildir/maildir.h"
+
+static const char *const parts[] = {"tmp", "new", "cur"};
+
+bool
+maildir_component_ok(struct span component)
+{
+	static const char *const never[] = {".", "..", "cur", "new", "tmp"};
+
+	if (component.n == 0 || component.n >= CFG_NAME ||
+		span_starts(component, SPAN(".wherry"))) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (span_is(component, never[i])) {
+			return false;
+		}
+	}
+	return span_find(component, '/') == component.n &&
+		span_find(component, '\0') == component.n;
+}
+
+/* Every component of a folder's path must be one that we would make. "" is
+ * the root itself. */
+static enum err
+check_path(const char *name)
+{
+	struct span rest = span_of(name);
+
+	if (rest.n >= CFG_PATH) {
+		return err_set(ERR_LIMIT, "folder name of %zu bytes: CFG_PATH",
+			rest.n);
+	}
+	while (rest.n > 0) {
+		size_t n = span_find(rest, '/');
+
+		if (n >= CFG_NAME) {
+			return err_set(ERR_LIMIT, "folder \"%s\": CFG_NAME",
+				name);
+		}
+		if (!maildir_component_ok(span_upto(rest, n)) ||
+			n + 1 == rest.n) {
+			return err_set(ERR_SYNTAX,
+				"folder \"%s\": not a name for a directory",
+				name);
+		}
+		rest = span_from(rest, n + 1);
+	}
+	return ERR_OK;
+}
+
+static void
+set_none(struct maildir *m)
+{
+	m->top = FS_NONE;
+	m->tmp = FS_NONE;
+	m->sub[MAILDIR_NEW] = FS_NONE;
+	m->sub[MAILDIR_CUR] = FS_NONE;
+	m->infosep = ':';
+}
+
+enum err
+maildir_open(struct maildir *m, fs_fd root, const char *name)
+{
+	enum err e;
+
+	set_none(m);
+	e = check_path(name);
+	if (e == ERR_OK) {
+		e = fs_open_dir(root, name[0] != '\0' ? name : ".", &m->top);
+	}
+	if (e == ERR_OK) {
+		e = fs_open_dir(m->top, "cur", &m->sub[MAILDIR_CUR]);
+	}
+	if (e == ERR_OK) {
+		e = fs_open_dir(m->top, "new", &m->sub[MAILDIR_NEW]);
+	}
+	if (e == ERR_OK) {
+		e = fs_open_dir(m->top, "tmp", &m->tmp);
+	}
+	if (e != ERR_OK) {
+		maildir_close(m);
+	}
+	return e;
+}
+
+void
+maildir_close(struct maildir *m)
+{
+	fs_close(&m->sub[MAILDIR_CUR]);
+	fs_close(&m->sub[MAILDIR_NEW]);
+	fs_close(&m->tmp);
+	fs_close(&m->top);
+}
+
+/* Makes one directory in dir, or finds it there. */
+static enum err
+make(fs_fd dir, const char *name, bool *made)
+{
+	enum err e = fs_mkdir(dir, name, 0700);
+
+	if (e == ERR_EXIST) {
+		return ERR_OK;
+	}
+	*made = *made || e == ERR_OK;
+	return e;
+}
+
+/* Moves *at one component down, making it if needed; owned says whether *at
+ * is ours to close. */
+static enum err
+descend(fs_fd *at, bool *owned, struct span component)
+{
+	char name[CFG_NAME];
+	struct buf b;
+	bool made = false;
+	fs_fd down;
+	enum err e;
+
+	BUF_INIT(&b, name);
+	buf_span(&b, component);
+	buf_cstr(&b);
+	e = make(*at, name, &made);
+	if (e == ERR_OK && made) {
+		e = fs_sync(*at);
+	}
+	if (e == ERR_OK) {
+		e = fs_open_dir(*at, name, &down);
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (*owned) {
+		fs_close(at);
+	}
+	*at = down;
+	*owned = true;
+	return ERR_OK;
+}
+
+enum err
+maildir_create(fs_fd root, const char *name)
+{
+	struct span rest = span_of(name);
+	fs_fd at = root;
+	bool owned = false, made = false;
+	enum err e = check_path(name);
+
+	while (e == ERR_OK && rest.n > 0) {
+		size_t n = span_find(rest, '/');
+
+		e = descend(&at, &owned, span_upto(rest, n));
+		rest = span_from(rest, n + 1);
+	}
+	for (size_t i = 0; i < 3 && e == ERR_OK; i++) {
+		e = make(at, parts[i], &made);
+	}
+	if (e == ERR_OK && made) {
+		e = fs_sync(at);
+	}
+	if (owned) {
+		fs_close(&at);
+	}
+	return e;
+}
+
+void
+maildir_scan_begin(struct maildir_scan *s, struct maildir *m, void *buf,
+	size_t cap)
+{
+	memset(s, 0, sizeof(*s));
+	s->m = m;
+	s->buf = buf;
+	s->cap = cap;
+	s->where = MAILDIR_NEW;
+}
+
+enum err
+maildir_scan_next(struct maildir_scan *s, enum maildir_where *where,
+	const char **name)
+{
+	enum fs_type type;
+	enum err e;
+
+	while (s->where <= MAILDIR_CUR) {
+		if (!s->open) {
+			e = fs_walk_open(&s->walk, s->m->sub[s->where], s->buf,
+				s->cap);
+			if (e != ERR_OK) {
+				return e;
+			}
+			s->open = true;
+		}
+		e = fs_walk_next(&s->walk, name, &type);
+		if (e == ERR_OK && ((*name)[0] == '.' || type == FS_DIR)) {
+			continue;
+		}
+		*where = (enum maildir_where)s->where;
+		if (e != ERR_END) {
+			return e;
+		}
+		maildir_scan_end(s);
+		s->where++;
+	}
+	return ERR_END;
+}
+
+void
+maildir_scan_end(struct maildir_scan *s)
+{
+	if (s->open) {
+		fs_walk_close(&s->walk);
+		s->open = false;
+	}
+}
+
+enum err
+maildir_stamp(const struct maildir *m, struct maildir_stamp *out)
+{
+	enum err e = fs_fstat(m->sub[MAILDIR_NEW], &out->sub[MAILDIR_NEW]);
+
+	if (e == ERR_OK) {
+		e = fs_fstat(m->sub[MAILDIR_CUR], &out->sub[MAILDIR_CUR]);
+	}
+	return e;
+}
+
+bool
+maildir_stamp_eq(const struct maildir_stamp *a, const struct maildir_stamp *b)
+{
+	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR; i++) {
+		const struct fs_stat *x = &a->sub[i], *y = &b->sub[i];
+
+		if (x->dev != y->dev || x->ino != y->ino ||
+			x->mtime_s != y->mtime_s ||
+			x->mtime_ns != y->mtime_ns ||
+			x->ctime_s != y->ctime_s ||
+			x->ctime_ns != y->ctime_ns) {
+			return false;
+		}
+	}
+	return true;
+}
