@@ -1,0 +1,218 @@
+/*
+ * The disk, where Linux has better calls than POSIX.
+ *
+ * The walk reads directory entries straight into the caller's buffer:
+ * opendir() would allocate. renameat2() is called by number, since not every
+ * libc knows it, and kernels before 3.15 and some file systems refuse it.
+ *
+ * syncfs() reports write errors only since Linux 5.8, and means nothing good
+ * on network and user-space file systems, so it is trusted by a list.
+ */
+#include "port/posix/posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* From linux/magic.h, which is not installed everywhere. */
+#define MAGIC_EXT4 0xEF53u
+#define MAGIC_XFS 0x58465342u
+#define MAGIC_BTRFS 0x9123683Eu
+#define MAGIC_F2FS 0xF2F52010u
+#define MAGIC_NFS 0x6969u
+#define MAGIC_CIFS 0xFF534D42u
+#define MAGIC_SMB2 0xFE534D42u
+
+#define NOREPLACE 1u /* RENAME_NOREPLACE */
+
+/* struct linux_dirent64: u64 inode, i64 offset, u16 length, u8 type, name. */
+enum { ENT_LENGTH = 16, ENT_TYPE = 18, ENT_NAME = 19 };
+enum { TYPE_DIR = 4, TYPE_FILE = 8 };
+
+enum err
+fs_walk_open(struct fs_walk *w, fs_fd dir, void *buf, size_t cap)
+{
+	enum err e;
+
+	memset(w, 0, sizeof(*w));
+	w->fd = FS_NONE;
+	/* Its own place in the directory, not the one of `dir`. */
+	e = fs_open_dir(dir, ".", &w->fd);
+	w->buf = buf;
+	w->cap = cap;
+	return e;
+}
+
+static enum err
+fill(struct fs_walk *w)
+{
+	long r;
+
+	do {
+		r = syscall(SYS_getdents64, w->fd, w->buf, w->cap);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0 && errno == EINVAL) {
+		return err_set(ERR_LIMIT,
+			"directory entry longer than the %zu bytes of a walk",
+			w->cap);
+	}
+	if (r < 0) {
+		return posix_fail("read directory", NULL);
+	}
+	w->at = 0;
+	w->n = (size_t)r;
+	return r == 0 ? ERR_END : ERR_OK;
+}
+
+/* Links are followed, and some file systems do not say the type. What cannot
+ * be looked at is neither a file nor a directory of ours. */
+static enum fs_type
+look(const struct fs_walk *w, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(w->fd, name, &st, 0) != 0) {
+		return FS_OTHER;
+	}
+	if (S_ISREG(st.st_mode)) {
+		return FS_FILE;
+	}
+	return S_ISDIR(st.st_mode) ? FS_DIR : FS_OTHER;
+}
+
+enum err
+fs_walk_next(struct fs_walk *w, const char **name, enum fs_type *type)
+{
+	const char *ent;
+	uint16_t length;
+	enum err e;
+
+	for (;;) {
+		if (w->at >= w->n) {
+			e = fill(w);
+			if (e != ERR_OK) {
+				return e;
+			}
+		}
+		ent = w->buf + w->at;
+		memcpy(&length, ent + ENT_LENGTH, sizeof(length));
+		w->at += length;
+		*name = ent + ENT_NAME;
+		if (strcmp(*name, ".") != 0 && strcmp(*name, "..") != 0) {
+			break;
+		}
+	}
+	switch (ent[ENT_TYPE]) {
+	case TYPE_FILE:
+		*type = FS_FILE;
+		break;
+	case TYPE_DIR:
+		*type = FS_DIR;
+		break;
+	default:
+		*type = look(w, *name);
+		break;
+	}
+	return ERR_OK;
+}
+
+void
+fs_walk_close(struct fs_walk *w)
+{
+	fs_close(&w->fd);
+	w->at = w->n = 0;
+}
+
+enum err
+fs_rename_new(fs_fd from, const char *a, fs_fd to, const char *b)
+{
+	long r;
+
+	do {
+		r = syscall(SYS_renameat2, posix_at(from), a, posix_at(to), b,
+			NOREPLACE);
+	} while (r != 0 && errno == EINTR);
+	if (r == 0) {
+		return ERR_OK;
+	}
+	if (errno == ENOSYS || errno == EINVAL) {
+		return posix_rename_link(from, a, to, b);
+	}
+	return posix_fail("rename", a);
+}
+
+static bool
+magic_of(fs_fd fd, uint32_t *magic)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) != 0) {
+		return false;
+	}
+	*magic = (uint32_t)st.f_type;
+	return true;
+}
+
+static bool
+kernel_since(unsigned want_major, unsigned want_minor)
+{
+	struct utsname u;
+	unsigned part[2] = {0, 0};
+	unsigned i = 0;
+	const char *c;
+
+	if (uname(&u) != 0) {
+		return false;
+	}
+	for (c = u.release; i < 2 && (*c == '.' || (*c >= '0' && *c <= '9'));
+		c++) {
+		if (*c == '.') {
+			i++;
+		} else {
+			part[i] = part[i] * 10 + (unsigned)(*c - '0');
+		}
+	}
+	return part[0] > want_major ||
+		(part[0] == want_major && part[1] >= want_minor);
+}
+
+bool
+fs_sync_all_trusted(fs_fd dir)
+{
+	uint32_t magic;
+
+	if (!magic_of(dir, &magic) || !kernel_since(5, 8)) {
+		return false;
+	}
+	return magic == MAGIC_EXT4 || magic == MAGIC_XFS ||
+		magic == MAGIC_BTRFS || magic == MAGIC_F2FS;
+}
+
+enum err
+fs_sync_all(fs_fd dir)
+{
+	int r;
+
+	if (!fs_sync_all_trusted(dir)) {
+		return err_set(ERR_UNSUPPORTED,
+			"syncfs is not relied on for this file system");
+	}
+	do {
+		r = syncfs(dir);
+	} while (r != 0 && errno == EINTR);
+	return r == 0 ? ERR_OK : posix_fail("sync file system", NULL);
+}
+
+bool
+posix_flock_is_fcntl(fs_fd fd)
+{
+	uint32_t magic;
+
+	return magic_of(fd, &magic) && (magic == MAGIC_NFS ||
+		magic == MAGIC_CIFS || magic == MAGIC_SMB2);
+}

@@ -1,0 +1,447 @@
+/*
+ * The disk with calls that every POSIX.1-2008 system has. Walking, renaming
+ * without replacing and flushing a whole file system are in port/linux/.
+ *
+ * Every call that a signal may interrupt is repeated, every short write is
+ * continued: the callers think in whole operations. Directories are held open
+ * and names are looked up below them (the *at calls), so a path that is moved
+ * while we work still means the same directory.
+ */
+#include "port/posix/posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h> /* renameat() is there, nothing else is used */
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+
+static uint64_t written;
+
+int
+posix_at(fs_fd dir)
+{
+	return dir == FS_CWD ? AT_FDCWD : dir;
+}
+
+enum err
+fs_open_dir(fs_fd dir, const char *name, fs_fd *out)
+{
+	int fd;
+
+	do {
+		fd = openat(posix_at(dir), name,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
+	if (fd < 0) {
+		*out = FS_NONE;
+		return posix_fail("open directory", name);
+	}
+	*out = fd;
+	return ERR_OK;
+}
+
+enum err
+fs_mkdir(fs_fd dir, const char *name, unsigned mode)
+{
+	if (mkdirat(posix_at(dir), name, (mode_t)mode) != 0) {
+		return posix_fail("mkdir", name);
+	}
+	return ERR_OK;
+}
+
+/* What is there already may refuse mkdir with any error (EROFS, EACCES on an
+ * automounter's root), so the look decides, not the error. */
+static enum err
+make_one(const char *path, unsigned mode)
+{
+	struct stat st;
+	int e;
+
+	if (mkdir(path, (mode_t)mode) == 0) {
+		return ERR_OK;
+	}
+	e = errno;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		return ERR_OK;
+	}
+	errno = e;
+	return posix_fail("mkdir", path);
+}
+
+enum err
+fs_mkdirs(const char *path, unsigned mode)
+{
+	char part[CFG_PATH];
+	size_t n = strlen(path), i;
+	enum err e;
+
+	if (n >= sizeof(part)) {
+		return err_set(ERR_LIMIT, "path longer than CFG_PATH: %s",
+			path);
+	}
+	memcpy(part, path, n + 1);
+	for (i = 1; i < n; i++) {
+		if (part[i] != '/' || part[i - 1] == '/') {
+			continue;
+		}
+		part[i] = '\0';
+		e = make_one(part, mode);
+		if (e != ERR_OK) {
+			return e;
+		}
+		part[i] = '/';
+	}
+	return make_one(part, mode);
+}
+
+enum err
+fs_rmdir(fs_fd dir, const char *name)
+{
+	if (unlinkat(posix_at(dir), name, AT_REMOVEDIR) != 0) {
+		return posix_fail("rmdir", name);
+	}
+	return ERR_OK;
+}
+
+static int
+open_flags(int flags)
+{
+	int f = O_CLOEXEC | O_NOCTTY;
+
+	if ((flags & FS_READ) != 0 && (flags & FS_WRITE) != 0) {
+		f |= O_RDWR;
+	} else if ((flags & FS_WRITE) != 0) {
+		f |= O_WRONLY;
+	} else {
+		f |= O_RDONLY;
+	}
+	f |= (flags & FS_CREATE) != 0 ? O_CREAT : 0;
+	f |= (flags & FS_EXCL) != 0 ? O_EXCL : 0;
+	f |= (flags & FS_TRUNC) != 0 ? O_TRUNC : 0;
+	return f;
+}
+
+enum err
+fs_open(fs_fd dir, const char *name, int flags, unsigned mode, fs_fd *out)
+{
+	int fd;
+
+	do {
+		fd = openat(posix_at(dir), name, open_flags(flags),
+			(mode_t)mode);
+	} while (fd < 0 && errno == EINTR);
+	if (fd < 0) {
+		*out = FS_NONE;
+		return posix_fail("open", name);
+	}
+	*out = fd;
+	return ERR_OK;
+}
+
+void
+fs_close(fs_fd *fd)
+{
+	if (*fd >= 0) {
+		/* Not repeated when interrupted: Linux has closed it then,
+		 * and what must be durable was flushed by fs_sync. */
+		close(*fd);
+	}
+	*fd = FS_NONE;
+}
+
+enum err
+fs_read(fs_fd fd, void *p, size_t n, size_t *got)
+{
+	ssize_t r;
+
+	*got = 0;
+	do {
+		r = read(fd, p, n);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0) {
+		return posix_fail("read", NULL);
+	}
+	*got = (size_t)r;
+	return ERR_OK;
+}
+
+enum err
+fs_pread(fs_fd fd, void *p, size_t n, uint64_t at, size_t *got)
+{
+	ssize_t r;
+
+	*got = 0;
+	do {
+		r = pread(fd, p, n, (off_t)at);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0) {
+		return posix_fail("read", NULL);
+	}
+	*got = (size_t)r;
+	return ERR_OK;
+}
+
+enum err
+fs_write(fs_fd fd, const void *p, size_t n)
+{
+	const char *c = p;
+	ssize_t r;
+
+	while (n > 0) {
+		r = write(fd, c, n);
+		if (r < 0 && errno == EINTR) {
+			continue;
+		}
+		if (r < 0) {
+			return posix_fail("write", NULL);
+		}
+		written += (uint64_t)r;
+		c += r;
+		n -= (size_t)r;
+	}
+	return ERR_OK;
+}
+
+enum err
+fs_pwrite(fs_fd fd, const void *p, size_t n, uint64_t at)
+{
+	const char *c = p;
+	ssize_t r;
+
+	while (n > 0) {
+		r = pwrite(fd, c, n, (off_t)at);
+		if (r < 0 && errno == EINTR) {
+			continue;
+		}
+		if (r < 0) {
+			return posix_fail("write", NULL);
+		}
+		written += (uint64_t)r;
+		c += r;
+		n -= (size_t)r;
+		at += (uint64_t)r;
+	}
+	return ERR_OK;
+}
+
+uint64_t
+fs_written(void)
+{
+	return written;
+}
+
+static void
+fill_stat(const struct stat *st, struct fs_stat *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->type = S_ISREG(st->st_mode) ? FS_FILE :
+		S_ISDIR(st->st_mode)     ? FS_DIR :
+					   FS_OTHER;
+	out->mode = (uint32_t)(st->st_mode & 07777);
+	out->dev = (uint64_t)st->st_dev;
+	out->ino = (uint64_t)st->st_ino;
+	out->size = (uint64_t)st->st_size;
+	out->mtime_s = (int64_t)st->st_mtim.tv_sec;
+	out->mtime_ns = (uint32_t)st->st_mtim.tv_nsec;
+	out->ctime_s = (int64_t)st->st_ctim.tv_sec;
+	out->ctime_ns = (uint32_t)st->st_ctim.tv_nsec;
+}
+
+enum err
+fs_stat(fs_fd dir, const char *name, struct fs_stat *out)
+{
+	struct stat st;
+
+	if (fstatat(posix_at(dir), name, &st, 0) != 0) {
+		return posix_fail("stat", name);
+	}
+	fill_stat(&st, out);
+	return ERR_OK;
+}
+
+enum err
+fs_fstat(fs_fd fd, struct fs_stat *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0) {
+		return posix_fail("stat", NULL);
+	}
+	fill_stat(&st, out);
+	return ERR_OK;
+}
+
+enum err
+fs_size(fs_fd fd, uint64_t *size)
+{
+	struct stat st;
+
+	*size = 0;
+	if (fstat(fd, &st) != 0) {
+		return posix_fail("stat", NULL);
+	}
+	*size = (uint64_t)st.st_size;
+	return ERR_OK;
+}
+
+enum err
+fs_truncate(fs_fd fd, uint64_t size)
+{
+	int r;
+
+	do {
+		r = ftruncate(fd, (off_t)size);
+	} while (r != 0 && errno == EINTR);
+	return r == 0 ? ERR_OK : posix_fail("truncate", NULL);
+}
+
+enum err
+fs_set_mtime(fs_fd fd, int64_t unix_s)
+{
+	struct timespec ts[2];
+
+	memset(ts, 0, sizeof(ts));
+	ts[0].tv_nsec = UTIME_OMIT;
+	ts[1].tv_sec = (time_t)unix_s;
+	if (futimens(fd, ts) != 0) {
+		return posix_fail("set time", NULL);
+	}
+	return ERR_OK;
+}
+
+enum err
+fs_rename(fs_fd from, const char *a, fs_fd to, const char *b)
+{
+	if (renameat(posix_at(from), a, posix_at(to), b) != 0) {
+		return posix_fail("rename", a);
+	}
+	return ERR_OK;
+}
+
+enum err
+posix_rename_look(fs_fd from, const char *a, fs_fd to, const char *b)
+{
+	struct stat st;
+
+	if (fstatat(posix_at(to), b, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		return err_set(ERR_EXIST, "rename %s: %s exists", a, b);
+	}
+	if (errno != ENOENT) {
+		return posix_fail("rename", b);
+	}
+	return fs_rename(from, a, to, b);
+}
+
+enum err
+posix_rename_link(fs_fd from, const char *a, fs_fd to, const char *b)
+{
+	if (linkat(posix_at(from), a, posix_at(to), b, 0) != 0) {
+		switch (errno) {
+		case EPERM: /* no hard links here, or a directory */
+		case EMLINK:
+		case ENOSYS:
+		case EOPNOTSUPP:
+			return posix_rename_look(from, a, to, b);
+		default:
+			return posix_fail("rename", a);
+		}
+	}
+	if (unlinkat(posix_at(from), a, 0) != 0) {
+		enum err e = posix_fail("rename", a);
+
+		/* One name must be left; the old one is what is known. */
+		unlinkat(posix_at(to), b, 0);
+		return e;
+	}
+	return ERR_OK;
+}
+
+enum err
+fs_unlink(fs_fd dir, const char *name)
+{
+	if (unlinkat(posix_at(dir), name, 0) != 0) {
+		return posix_fail("unlink", name);
+	}
+	return ERR_OK;
+}
+
+/* fdatasync flushes a file's data and size and leaves its times alone, which
+ * spares a journal commit for records that are overwritten in place; for the
+ * names of a directory only fsync promises anything. */
+enum err
+fs_sync(fs_fd fd)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) != 0) {
+		return posix_fail("sync", NULL);
+	}
+	do {
+		r = S_ISDIR(st.st_mode) ? fsync(fd) : fdatasync(fd);
+	} while (r != 0 && errno == EINTR);
+	if (r != 0 && errno == EINVAL && S_ISDIR(st.st_mode)) {
+		return ERR_OK; /* this file system cannot, nor need it */
+	}
+	return r == 0 ? ERR_OK : posix_fail("sync", NULL);
+}
+
+/* Locks of the open file where the system has them: closing another fd of
+ * the same file does not drop those. They and classic fcntl locks exclude
+ * each other. */
+static int
+lock_fcntl(fs_fd fd)
+{
+	struct flock fl;
+	int r = -1;
+
+	memset(&fl, 0, sizeof(fl));
+	fl.l_type = F_WRLCK;
+	fl.l_whence = SEEK_SET;
+#ifdef F_OFD_SETLK
+	r = fcntl(fd, F_OFD_SETLK, &fl);
+	if (r == 0 || errno != EINVAL) {
+		return r;
+	}
+#endif
+	r = fcntl(fd, F_SETLK, &fl);
+	return r;
+}
+
+static bool
+lock_is_busy(int e)
+{
+	return e == EAGAIN || e == EACCES || e == EWOULDBLOCK;
+}
+
+enum err
+fs_lock(fs_fd fd)
+{
+	bool have;
+
+	have = lock_fcntl(fd) == 0;
+	if (!have && lock_is_busy(errno)) {
+		return err_set(ERR_LOCKED, "another process holds the lock");
+	}
+	if (!have && errno != ENOLCK && errno != ENOSYS &&
+		errno != EOPNOTSUPP && errno != EINVAL) {
+		return posix_fail("lock", NULL);
+	}
+	if (have && posix_flock_is_fcntl(fd)) {
+		return ERR_OK;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		return ERR_OK;
+	}
+	if (lock_is_busy(errno)) {
+		return err_set(ERR_LOCKED, "another process holds the lock");
+	}
+	if (have) {
+		return ERR_OK; /* one kind is what this file system has */
+	}
+	return err_set(ERR_UNSUPPORTED, "lock: %s", strerror(errno));
+}

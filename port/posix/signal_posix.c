@@ -1,0 +1,105 @@
+/*
+ * Signals that ask to stop. The handler sets a flag and writes one byte into
+ * a pipe which net_poll() watches. Calls on the disk are restarted by the
+ * system (SA_RESTART); a wait for the network is not.
+ *
+ * A second SIGINT ends the program at once: whoever presses Ctrl-C twice
+ * means it, and an interruption is safe at any point.
+ */
+#include "port/posix/posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "port/sys.h"
+
+static volatile sig_atomic_t stopping;
+static int wake[2] = {-1, -1};
+
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
+
+enum err
+posix_pipe(int ends[2])
+{
+	/* One thread, so nobody forks between the two calls. */
+	if (pipe(ends) != 0) {
+		return posix_fail("pipe", NULL);
+	}
+	fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+	fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+	return ERR_OK;
+}
+
+static void
+on_stop(int sig)
+{
+	int e = errno;
+	ssize_t r;
+
+	(void)sig;
+	stopping = 1;
+	r = write(wake[1], "", 1);
+	(void)r; /* full: then it is readable already */
+	errno = e;
+}
+
+void
+sys_signals(void)
+{
+	struct sigaction sa;
+	size_t i;
+
+	if (wake[0] < 0 && posix_pipe(wake) == ERR_OK) {
+		fcntl(wake[0], F_SETFL, O_NONBLOCK);
+		fcntl(wake[1], F_SETFL, O_NONBLOCK);
+	}
+	memset(&sa, 0, sizeof(sa));
+	sigemptyset(&sa.sa_mask);
+	sa.sa_handler = on_stop;
+	for (i = 0; i < STOP_SIGNALS; i++) {
+		sa.sa_flags = SA_RESTART;
+		if (stop_signals[i] == SIGINT) {
+			sa.sa_flags |= (int)SA_RESETHAND;
+		}
+		sigaction(stop_signals[i], &sa, NULL);
+	}
+	sa.sa_flags = 0;
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+}
+
+bool
+sys_stopping(void)
+{
+	return stopping != 0;
+}
+
+void
+posix_child_signals(void)
+{
+	size_t i;
+
+	for (i = 0; i < STOP_SIGNALS; i++) {
+		signal(stop_signals[i], SIG_DFL);
+	}
+	signal(SIGPIPE, SIG_DFL);
+}
+
+int
+posix_signal_fd(void)
+{
+	return wake[0];
+}
+
+void
+posix_signal_drain(void)
+{
+	char sink[16];
+
+	while (read(wake[0], sink, sizeof(sink)) > 0) {
+	}
+}
