@@ -1,0 +1,71 @@
+import itertools
+import os
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from dovecot import Dovecot, fast_dir  # noqa: E402
+from wherry import Wherry  # noqa: E402
+
+_users = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """servers(storage=..., ...): a running Dovecot of that kind; those with
+    equal arguments share one."""
+    running = {}
+
+    def get(**kind):
+        key = repr(sorted(kind.items()))
+        if key not in running:
+            running[key] = Dovecot(**kind).start()
+        return running[key]
+    yield get
+    for d in running.values():
+        d.stop()
+
+
+@pytest.fixture(scope="session")
+def server(servers):
+    return servers()
+
+
+@pytest.fixture
+def user():
+    """A user nobody else has, with no mail."""
+    return "u%s%d" % (os.environ.get("PYTEST_XDIST_WORKER", ""),
+                      next(_users))
+
+
+@pytest.fixture
+def workdir():
+    path = fast_dir("wherry-test-")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def make(workdir, server, user):
+    """make(**options): a Wherry; several in one test get folders of their
+    own below the test's."""
+    count = itertools.count()
+
+    def get(server=server, user=user, **options):
+        n = next(count)
+        d = workdir if n == 0 else os.path.join(workdir, "more%d" % n)
+        os.makedirs(d, exist_ok=True)
+        return Wherry(d, server, user, **options)
+    return get
+
+
+@pytest.fixture
+def w(make):
+    return make()
