@@ -8,18 +8,36 @@
 #define WHERRY_STORE_HEAP_H
 
 #include "base/buf.h"
+#include "config.h"
 #include "port/fs.h"
 
+#define HEAP_HOSTS 255u	   /* most of them */
+#define HEAP_HOST_LEN 200u /* longest, bytes */
+#define HEAP_RECENT 4u	   /* hosts that are found without the disk */
+
 struct heap {
-	fs_fd dir, names, hosts;
-	uint64_t names_size;
+	fs_fd dir, names, hosts; /* FS_NONE until something is added */
+	uint64_t names_size;	 /* of the file */
+	uint64_t names_base;	 /* added to a place in the file: an offset */
 	uint32_t hosts_count;
-	bool dirty;
+	bool dirty;		 /* something waits for heap_sync */
+	bool named;		 /* the directory entries are durable */
+	/* Private: a hash of every host, and the last few found in full. */
+	uint32_t hash[HEAP_HOSTS];
+	struct {
+		uint16_t index1; /* index + 1; 0 is free */
+		uint8_t n;
+		char text[HEAP_HOST_LEN];
+	} recent[HEAP_RECENT];
 };
 
+/* Missing files are empty, and made by the first add. A file with a foreign
+ * header is set aside as "names.bad" or "hosts.bad". */
 enum err heap_open(struct heap *h, fs_fd dir);
 void heap_close(struct heap *h);
 enum err heap_sync(struct heap *h);
+/* name: 1 to CFG_NAME - 1 bytes. Offsets of a names file that was lost never
+ * point into the one that took its place. */
 enum err heap_add_name(struct heap *h, struct span name, uint64_t *offset);
 enum err heap_get_name(struct heap *h, uint64_t offset, struct buf *out);
 /* Finds or adds; ERR_LIMIT when 255 are taken or it is over 200 bytes. */

@@ -23,13 +23,18 @@ struct intent {
 };
 
 struct journal {
-	fs_fd dir, fd;
-	uint64_t size;
+	fs_fd dir, fd;	/* FS_NONE until the first journal_add() */
+	uint64_t size;	/* of header and good lines; 0 if there are none */
+	bool dirty;	/* added since the last journal_commit */
+	bool named;	/* the directory entry is durable */
 };
 
+/* Cuts off what is torn. A missing file is an empty journal, and is made only
+ * by the first journal_add(). ERR_CORRUPT: from another version of wherry. */
 enum err journal_open(struct journal *j, fs_fd dir);
 void journal_close(struct journal *j);
 bool journal_empty(const struct journal *j);
+/* ERR_LIMIT: the name does not end within CFG_NAME. */
 enum err journal_add(struct journal *j, const struct intent *i);
 /* Makes the added lines durable. */
 enum err journal_commit(struct journal *j);

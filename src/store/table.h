@@ -20,6 +20,9 @@
 #include "port/fs.h"
 
 #define TABLE_REC 32u
+#define TABLE_BLOCK 32u /* records read or written at once */
+#define TABLE_SIZE_MAX ((1u << 30) - 1)
+#define TABLE_PID_MAX ((1u << 22) - 1)
 
 enum rec_state {
 	REC_WANTED,  /* known to the server, not yet here */
@@ -42,40 +45,64 @@ struct rec {
 		       * names; 3 no name known */
 };
 
+/* What is over a field's width is cut off (size: saturated). */
 void rec_enc(const struct rec *r, uint8_t out[TABLE_REC]);
 /* ERR_CORRUPT if the checksum or a field is wrong. */
 enum err rec_dec(struct rec *r, const uint8_t in[TABLE_REC]);
 
 struct table {
 	fs_fd dir, fd;
-	uint32_t count;	   /* records in the file, bad ones too */
+	uint32_t count;	   /* records in the table, bad ones too */
 	uint32_t last_uid; /* highest so far; 0 if none */
 	bool sorted;
 	bool dirty;	   /* written since the last table_sync */
+	bool healed;	   /* table_open threw something away: list all */
+	/* private */
+	bool named;	   /* the directory entry is durable */
+	uint32_t written;  /* records in the file; the rest waits in block */
+	uint32_t ordered;  /* the first so many ascend */
+	uint32_t ordered_disk; /* as the file's header says */
+	uint8_t block[TABLE_BLOCK * TABLE_REC]; /* new records, or a window */
 };
 
 /* Opens "table" in dir, makes an empty one if missing or unusable (a wrong
- * file header is set aside as "table.bad"). */
+ * file header is set aside as "table.bad"). Removes what a killed rewrite
+ * left. */
 enum err table_open(struct table *t, fs_fd dir);
+/* Drops what was not synced and still waits in memory. */
 void table_close(struct table *t);
+/* ERR_NOENT beyond the end, ERR_CORRUPT if it is a bad record. */
 enum err table_get(struct table *t, uint32_t recno, struct rec *out);
+/* Replaces a record in place. Its uid stays the same as a rule; another one
+ * is written too, but then the table counts as unsorted. */
 enum err table_put(struct table *t, uint32_t recno, const struct rec *r);
 enum err table_append(struct table *t, const struct rec *r, uint32_t *recno);
 /* Makes everything put so far durable. */
 enum err table_sync(struct table *t);
-/* Finds uid: ERR_OK, ERR_NOENT. Only in a sorted table; bad records on the
- * way are stepped over. */
+/* Finds uid: ERR_OK, ERR_NOENT. Fast in a sorted table; behind the sorted part
+ * it looks at every record, the last written first. Bad records on the way
+ * are stepped over. */
 enum err table_find(struct table *t, uint32_t uid, struct rec *out,
 	uint32_t *recno);
 bool table_sorted(const struct table *t);
 /* Sorts by UID, drops GONE and bad records, of equal UIDs keeps the last
- * written, drops uids not below uid_limit unless that is 0. Atomic. */
+ * written. Atomic: until the new file is durable the old one stands. Record
+ * numbers change. arena_size 8192 or more. */
 enum err table_rewrite(struct table *t, void *arena, size_t arena_size);
-/* Removes all records. */
+/* Removes all records, durably. */
 enum err table_clear(struct table *t);
 
+/* A new table beside the old one: table_append() to it, then commit puts it in
+ * the old one's place atomically and t is the new one; abort forgets it. n is
+ * used up by both. */
+enum err table_build(struct table *n, const struct table *t);
+enum err table_build_commit(struct table *t, struct table *n);
+void table_build_abort(struct table *n);
+
 /* Reads records [at, end) in order through a buffer of the caller. Bad ones
- * are skipped and counted. ERR_END. */
+ * are skipped and counted; so is, in a sorted table, one that is out of order
+ * (and the table then counts as unsorted). Records that are put meanwhile may
+ * be seen as they were. ERR_END. */
 struct table_reader {
 	struct table *t;
 	uint32_t at, end; /* record numbers */
@@ -83,10 +110,14 @@ struct table_reader {
 	size_t cap;	  /* bytes, multiple of TABLE_REC */
 	uint32_t buf_at, buf_n;
 	uint32_t bad;
+	uint32_t last_uid;
 };
 void table_read_begin(struct table_reader *r, struct table *t, uint32_t at,
 	uint32_t end, void *buf, size_t cap);
 enum err table_read_next(struct table_reader *r, struct rec *out,
 	uint32_t *recno);
+
+/* For the other half of this module: writes what waits in block. */
+enum err table_flush(struct table *t);
 
 #endif

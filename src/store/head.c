@@ -1,0 +1,180 @@
+/*
+ * head: two slots of 512 bytes, at 0 and at 4096, written in turn.
+ *
+ * Generation g stands in slot g & 1, so that the slots alternate without any
+ * other bookkeeping; a slot of the wrong parity is not valid. Generations
+ * compare as serial numbers, which survives their wrap. head_save() looks at
+ * the disk before it numbers: a caller that started over with a zeroed struct
+ * would else write a generation that the old slots beat.
+ */
+#include <string.h>
+
+#include "base/crc32.h"
+#include "base/le.h"
+#include "store/head.h"
+
+#define SLOT 512u
+#define APART 4096u
+#define VERSION 1u
+#define STAMP 40u
+#define NAME "head"
+
+static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'h', 'd'};
+
+static void
+put_stamp(uint8_t *p, const struct head_stamp *s)
+{
+	le_put64(p, s->dev);
+	le_put64(p + 8, s->ino);
+	le_put64(p + 16, (uint64_t)s->mtime_s);
+	le_put64(p + 24, (uint64_t)s->ctime_s);
+	le_put32(p + 32, s->mtime_ns);
+	le_put32(p + 36, s->ctime_ns);
+}
+
+static void
+get_stamp(struct head_stamp *s, const uint8_t *p)
+{
+	s->dev = le_get64(p);
+	s->ino = le_get64(p + 8);
+	s->mtime_s = (int64_t)le_get64(p + 16);
+	s->ctime_s = (int64_t)le_get64(p + 24);
+	s->mtime_ns = le_get32(p + 32);
+	s->ctime_ns = le_get32(p + 36);
+}
+
+static void
+enc(const struct head *h, uint8_t p[SLOT])
+{
+	memset(p, 0, SLOT);
+	memcpy(p, magic, sizeof(magic));
+	le_put32(p + 8, VERSION);
+	le_put32(p + 12, h->generation);
+	le_put32(p + 16, h->uidvalidity);
+	le_put32(p + 20, h->uidnext);
+	le_put32(p + 24, h->messages);
+	le_put32(p + 28, h->unseen);
+	le_put32(p + 32, h->alive);
+	le_put32(p + 36, h->gaps);
+	le_put32(p + 40, h->gone);
+	p[44] = (uint8_t)h->mode;
+	p[45] = h->stamp_clean ? 1 : 0;
+	le_put64(p + 48, h->modseq);
+	put_stamp(p + 56, &h->stamp[0]);
+	put_stamp(p + 56 + STAMP, &h->stamp[1]);
+	memcpy(p + 136, h->boot_id, 16);
+	memcpy(p + 152, h->fmd5, 16);
+	memcpy(p + 168, h->identity, 16);
+	le_put32(p + SLOT - 4, crc32(CRC32_START, p, SLOT - 4));
+}
+
+static bool
+dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
+{
+	if (memcmp(p, magic, sizeof(magic)) != 0 ||
+		le_get32(p + 8) != VERSION ||
+		le_get32(p + SLOT - 4) != crc32(CRC32_START, p, SLOT - 4) ||
+		(le_get32(p + 12) & 1) != slot || p[44] > HEAD_REMAP ||
+		p[45] > 1) {
+		return false;
+	}
+	h->generation = le_get32(p + 12);
+	h->uidvalidity = le_get32(p + 16);
+	h->uidnext = le_get32(p + 20);
+	h->messages = le_get32(p + 24);
+	h->unseen = le_get32(p + 28);
+	h->alive = le_get32(p + 32);
+	h->gaps = le_get32(p + 36);
+	h->gone = le_get32(p + 40);
+	h->mode = (enum head_mode)p[44];
+	h->stamp_clean = p[45] != 0;
+	h->modseq = le_get64(p + 48);
+	get_stamp(&h->stamp[0], p + 56);
+	get_stamp(&h->stamp[1], p + 56 + STAMP);
+	memcpy(h->boot_id, p + 136, 16);
+	memcpy(h->fmd5, p + 152, 16);
+	memcpy(h->identity, p + 168, 16);
+	return true;
+}
+
+/* Newest valid slot of an open file; ERR_NOENT if there is none. A slot that
+ * the disk cannot read is as good as damaged: the other one may do. */
+static enum err
+newest(fs_fd fd, struct head *h)
+{
+	enum err e = ERR_NOENT;
+	enum err failed = ERR_OK;
+
+	for (unsigned slot = 0; slot < 2; slot++) {
+		uint8_t p[SLOT];
+		struct head one;
+		size_t got;
+		enum err r = fs_pread(fd, p, SLOT, slot * APART, &got);
+
+		if (r != ERR_OK) {
+			failed = r;
+			continue;
+		}
+		if (got != SLOT || !dec(&one, p, slot)) {
+			continue;
+		}
+		if (e == ERR_NOENT ||
+			(int32_t)(one.generation - h->generation) > 0) {
+			*h = one;
+			e = ERR_OK;
+		}
+	}
+	return e == ERR_NOENT && failed != ERR_OK ? failed : e;
+}
+
+enum err
+head_load(fs_fd dir, struct head *h)
+{
+	fs_fd fd;
+	enum err e = fs_open(dir, NAME, FS_READ, 0, &fd);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	e = newest(fd, h);
+	fs_close(&fd);
+	return e;
+}
+
+enum err
+head_save(fs_fd dir, struct head *h)
+{
+	uint8_t p[SLOT];
+	struct head old;
+	struct head now = *h;
+	bool name_too = true;
+	fs_fd fd;
+	enum err e = fs_open(dir, NAME, FS_READ | FS_WRITE | FS_CREATE, 0600,
+		&fd);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (newest(fd, &old) == ERR_OK) {
+		if ((int32_t)(old.generation - now.generation) > 0) {
+			now.generation = old.generation;
+		}
+		/* The second save syncs the name again, in case the first
+		 * was killed between its two flushes. */
+		name_too = old.generation <= 1;
+	}
+	now.generation++;
+	enc(&now, p);
+	e = fs_pwrite(fd, p, SLOT, (now.generation & 1) * APART);
+	if (e == ERR_OK) {
+		e = fs_sync(fd);
+	}
+	fs_close(&fd);
+	if (e == ERR_OK && name_too) {
+		e = fs_sync(dir);
+	}
+	if (e == ERR_OK) {
+		h->generation = now.generation;
+	}
+	return e;
+}

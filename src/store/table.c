@@ -1,0 +1,652 @@
+/*
+ * table: opening, healing, single records, and the search.
+ *
+ * New records gather in `block` and are written 32 at a time. That is never
+ * ahead of anything, only behind. While nothing waits there, block is the
+ * window of the search.
+ *
+ * Whether a table is sorted cannot be seen without reading it, so the header
+ * says how many records from the first on are in order (`ordered`). The number
+ * may be too small, which costs some reading at open, but never too large: it
+ * is raised only after those records are durable, and it is lowered durably
+ * before an order is broken. It is not kept exact, to spare the flash: it
+ * follows in steps of LAG records.
+ *
+ * The search looks at blocks and not at single records, since reading 1 KiB
+ * costs what reading 32 bytes does. It guesses by interpolation and halves in
+ * turn, so that any distribution ends after 2 log2 n blocks and the usual one,
+ * UIDs that are nearly even, after two.
+ */
+#include <string.h>
+
+#include "base/crc32.h"
+#include "base/le.h"
+#include "base/log.h"
+#include "store/table.h"
+
+#define NAME "table"
+#define ASIDE "table.bad"
+#define BUILD "table.new"
+#define HEADER 32u
+#define VERSION 1u
+#define LAG 4096u
+
+static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 't', 'b'};
+
+static uint64_t
+place(uint32_t recno)
+{
+	return HEADER + (uint64_t)recno * TABLE_REC;
+}
+
+static enum err
+read_records(struct table *t, uint32_t recno, uint32_t n, uint8_t *to)
+{
+	uint64_t at = place(recno);
+	size_t left = (size_t)n * TABLE_REC;
+	size_t got;
+
+	while (left > 0) {
+		enum err e = fs_pread(t->fd, to, left, at, &got);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+		if (got == 0) {
+			return err_set(ERR_CORRUPT, "table became shorter");
+		}
+		to += got;
+		at += got;
+		left -= got;
+	}
+	return ERR_OK;
+}
+
+/* Records [recno, end) into block, as many as fit. */
+static enum err
+look(struct table *t, uint32_t recno, uint32_t end, uint32_t *n)
+{
+	*n = end - recno < TABLE_BLOCK ? end - recno : TABLE_BLOCK;
+	return read_records(t, recno, *n, t->block);
+}
+
+/* --- the header --- */
+
+static enum err
+put_header(struct table *t, uint32_t ordered)
+{
+	uint8_t p[HEADER] = {0};
+	enum err e;
+
+	memcpy(p, magic, sizeof(magic));
+	le_put32(p + 8, VERSION);
+	le_put32(p + 12, TABLE_REC);
+	le_put32(p + 16, ordered);
+	le_put32(p + 28, crc32(CRC32_START, p, 28));
+	e = fs_pwrite(t->fd, p, HEADER, 0);
+	if (e == ERR_OK) {
+		t->ordered_disk = ordered;
+	}
+	return e;
+}
+
+/* The order is about to break at recno: the disk must not claim it longer. */
+static enum err
+limit_order(struct table *t, uint32_t recno)
+{
+	enum err e = ERR_OK;
+
+	if (t->ordered_disk > recno) {
+		e = put_header(t, recno);
+		if (e == ERR_OK) {
+			e = fs_sync(t->fd);
+		}
+	}
+	if (e == ERR_OK && t->ordered > recno) {
+		t->ordered = recno;
+	}
+	return e;
+}
+
+static enum err
+start_empty(struct table *t)
+{
+	enum err e = fs_truncate(t->fd, 0);
+
+	t->count = t->written = t->ordered = 0;
+	t->last_uid = 0;
+	t->sorted = true;
+	t->dirty = true;
+	return e == ERR_OK ? put_header(t, 0) : e;
+}
+
+/* --- opening --- */
+
+static enum err
+open_file(struct table *t, const char *name, int flags)
+{
+	enum err e = fs_open(t->dir, name,
+		FS_READ | FS_WRITE | FS_CREATE | flags, 0600, &t->fd);
+
+	if (e != ERR_OK) {
+		t->fd = FS_NONE;
+	}
+	return e;
+}
+
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A power cut can leave a file that has its size and not its data. */
+static enum err
+cut_zeroes(struct table *t)
+{
+	uint32_t end = t->count;
+
+	while (end > 0) {
+		uint32_t n = end < TABLE_BLOCK ? end : TABLE_BLOCK;
+		enum err e = read_records(t, end - n, n, t->block);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+		while (n > 0 && all_zero(t->block + (n - 1) * TABLE_REC,
+				       TABLE_REC)) {
+			n--;
+			end--;
+		}
+		if (n > 0) {
+			break;
+		}
+	}
+	t->count = end;
+	return ERR_OK;
+}
+
+/* Steps over the records from `from` on: how far does the order go, and which
+ * is the highest uid? */
+static enum err
+scan_order(struct table *t, uint32_t from)
+{
+	uint32_t n;
+	struct rec r;
+
+	for (uint32_t at = from; at < t->count; at += n) {
+		enum err e = look(t, at, t->count, &n);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			bool good = rec_dec(&r, t->block + i * TABLE_REC) ==
+				ERR_OK;
+
+			if (good && r.uid <= t->last_uid) {
+				t->sorted = false;
+			}
+			if (good && r.uid > t->last_uid) {
+				t->last_uid = r.uid;
+			}
+			if (t->sorted) {
+				t->ordered = at + i + 1;
+			}
+		}
+	}
+	return ERR_OK;
+}
+
+/* The highest uid of the part that is in order is the last good one. */
+static enum err
+last_of_ordered(struct table *t)
+{
+	struct rec r;
+
+	for (uint32_t end = t->ordered; end > 0 && t->last_uid == 0;) {
+		uint32_t n = end < TABLE_BLOCK ? end : TABLE_BLOCK;
+		enum err e = read_records(t, end - n, n, t->block);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+		for (uint32_t i = n; i-- > 0 && t->last_uid == 0;) {
+			if (rec_dec(&r, t->block + i * TABLE_REC) == ERR_OK) {
+				t->last_uid = r.uid;
+			}
+		}
+		end -= n;
+	}
+	return ERR_OK;
+}
+
+/* true if the header is ours; a wrong checksum only costs the order. */
+static bool
+dec_header(struct table *t, const uint8_t p[HEADER])
+{
+	if (memcmp(p, magic, sizeof(magic)) != 0 ||
+		le_get32(p + 8) != VERSION || le_get32(p + 12) != TABLE_REC) {
+		return false;
+	}
+	t->ordered_disk = 0;
+	if (le_get32(p + 28) == crc32(CRC32_START, p, 28)) {
+		t->ordered_disk = le_get32(p + 16);
+	}
+	return true;
+}
+
+static enum err
+set_aside(struct table *t)
+{
+	enum err e;
+
+	log_msg(LOG_WARN, "a damaged table was set aside as %s", ASIDE);
+	fs_close(&t->fd);
+	e = fs_rename(t->dir, NAME, t->dir, ASIDE);
+	if (e == ERR_OK) {
+		e = open_file(t, NAME, FS_TRUNC);
+	}
+	t->healed = true;
+	return e == ERR_OK ? start_empty(t) : e;
+}
+
+/* A file of at least a header, whose header is ours. */
+static enum err
+heal(struct table *t, uint64_t size)
+{
+	enum err e;
+
+	t->count = (uint32_t)((size - HEADER) / TABLE_REC);
+	e = cut_zeroes(t);
+	if (e == ERR_OK && place(t->count) != size) {
+		t->healed = true;
+		t->dirty = true;
+		e = fs_truncate(t->fd, place(t->count));
+	}
+	t->written = t->count;
+	if (e == ERR_OK) {
+		e = limit_order(t, t->count);
+	}
+	t->ordered = t->ordered_disk;
+	t->sorted = true;
+	if (e == ERR_OK) {
+		e = last_of_ordered(t);
+	}
+	return e == ERR_OK ? scan_order(t, t->ordered) : e;
+}
+
+static enum err
+load(struct table *t)
+{
+	uint8_t p[HEADER];
+	uint64_t size;
+	size_t got = 0;
+	size_t n = 1;
+	enum err e = fs_size(t->fd, &size);
+
+	while (e == ERR_OK && got < HEADER && n > 0) {
+		e = fs_pread(t->fd, p + got, HEADER - got, got, &n);
+		got += e == ERR_OK ? n : 0;
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (got < HEADER) {
+		/* New, or torn before it held a record. */
+		t->healed = size > 0;
+		return start_empty(t);
+	}
+	if (!dec_header(t, p) || (size - HEADER) / TABLE_REC > UINT32_MAX) {
+		return set_aside(t);
+	}
+	return heal(t, size);
+}
+
+enum err
+table_open(struct table *t, fs_fd dir)
+{
+	enum err e;
+
+	memset(t, 0, sizeof(*t));
+	t->dir = dir;
+	(void)fs_unlink(dir, BUILD);
+	(void)fs_unlink(dir, "table.sort.0");
+	(void)fs_unlink(dir, "table.sort.1");
+	e = open_file(t, NAME, 0);
+	if (e == ERR_OK) {
+		e = load(t);
+	}
+	if (e != ERR_OK) {
+		table_close(t);
+	}
+	return e;
+}
+
+void
+table_close(struct table *t)
+{
+	fs_close(&t->fd);
+	t->count = t->written = t->ordered = 0;
+}
+
+/* --- single records --- */
+
+enum err
+table_flush(struct table *t)
+{
+	uint32_t n = t->count - t->written;
+	enum err e;
+
+	if (n == 0) {
+		return ERR_OK;
+	}
+	e = fs_pwrite(t->fd, t->block, (size_t)n * TABLE_REC,
+		place(t->written));
+	if (e == ERR_OK) {
+		t->written = t->count;
+		t->dirty = true;
+	}
+	return e;
+}
+
+enum err
+table_get(struct table *t, uint32_t recno, struct rec *out)
+{
+	uint8_t p[TABLE_REC];
+	enum err e;
+
+	if (recno >= t->count) {
+		return err_set(ERR_NOENT, "table has no record %u", recno);
+	}
+	if (recno >= t->written) {
+		return rec_dec(out,
+			t->block + (recno - t->written) * TABLE_REC);
+	}
+	e = read_records(t, recno, 1, p);
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (rec_dec(out, p) != ERR_OK) {
+		return err_set(ERR_CORRUPT, "record %u of table is damaged",
+			recno);
+	}
+	return ERR_OK;
+}
+
+enum err
+table_put(struct table *t, uint32_t recno, const struct rec *r)
+{
+	uint8_t p[TABLE_REC];
+	struct rec old;
+	enum err e;
+
+	if (r->uid == 0) {
+		return err_set(ERR_CORRUPT, "a record without uid");
+	}
+	e = table_get(t, recno, &old);
+	if (e != ERR_OK && (e != ERR_CORRUPT || recno >= t->count)) {
+		return e;
+	}
+	if (e == ERR_CORRUPT || old.uid != r->uid) {
+		e = limit_order(t, recno);
+		if (e != ERR_OK) {
+			return e;
+		}
+		t->sorted = false;
+		t->last_uid = r->uid > t->last_uid ? r->uid : t->last_uid;
+	}
+	if (recno >= t->written) {
+		rec_enc(r, t->block + (recno - t->written) * TABLE_REC);
+		return ERR_OK;
+	}
+	rec_enc(r, p);
+	t->dirty = true;
+	return fs_pwrite(t->fd, p, TABLE_REC, place(recno));
+}
+
+enum err
+table_append(struct table *t, const struct rec *r, uint32_t *recno)
+{
+	enum err e;
+
+	if (r->uid == 0) {
+		return err_set(ERR_CORRUPT, "a record without uid");
+	}
+	if (t->count == UINT32_MAX) {
+		return err_set(ERR_LIMIT, "more than 2^32 - 1 records");
+	}
+	if (t->count - t->written == TABLE_BLOCK) {
+		e = table_flush(t);
+		if (e != ERR_OK) {
+			return e;
+		}
+	}
+	rec_enc(r, t->block + (t->count - t->written) * TABLE_REC);
+	if (r->uid <= t->last_uid) {
+		t->sorted = false;
+	} else {
+		t->last_uid = r->uid;
+	}
+	if (recno != NULL) {
+		*recno = t->count;
+	}
+	t->count++;
+	t->dirty = true;
+	if (t->sorted) {
+		t->ordered = t->count;
+	}
+	return ERR_OK;
+}
+
+enum err
+table_sync(struct table *t)
+{
+	enum err e = table_flush(t);
+
+	if (e != ERR_OK || !t->dirty) {
+		return e;
+	}
+	e = fs_sync(t->fd);
+	if (e == ERR_OK && !t->named) {
+		e = fs_sync(t->dir);
+		t->named = e == ERR_OK;
+	}
+	if (e == ERR_OK) {
+		t->dirty = false;
+		if (t->ordered - t->ordered_disk >= LAG) {
+			e = put_header(t, t->ordered);
+		}
+	}
+	return e;
+}
+
+bool
+table_sorted(const struct table *t)
+{
+	return t->sorted;
+}
+
+enum err
+table_clear(struct table *t)
+{
+	enum err e = limit_order(t, 0);
+
+	if (e == ERR_OK) {
+		e = start_empty(t);
+	}
+	return e == ERR_OK ? table_sync(t) : e;
+}
+
+/* --- the search --- */
+
+struct range { /* records [lo, hi); their uids are above ulo, below uhi */
+	uint32_t lo, hi;
+	uint64_t ulo, uhi;
+};
+
+/* Looks into the block at `start`, or the first one behind it that has a good
+ * record, and narrows the range by it. ERR_AGAIN: not there yet. */
+static enum err
+probe(struct table *t, struct range *g, uint32_t start, uint32_t uid,
+	struct rec *out, uint32_t *recno)
+{
+	struct rec r;
+	uint32_t n;
+	uint32_t last = 0;
+
+	for (uint32_t at = start; at < g->hi; at += n) {
+		enum err e = look(t, at, g->hi, &n);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			if (rec_dec(&r, t->block + i * TABLE_REC) != ERR_OK) {
+				continue;
+			}
+			if (r.uid == uid) {
+				*out = r;
+				*recno = at + i;
+				return ERR_OK;
+			}
+			if (r.uid > uid) {
+				if (last != 0) {
+					return ERR_NOENT;
+				}
+				g->hi = start;
+				g->uhi = r.uid;
+				return ERR_AGAIN;
+			}
+			last = r.uid;
+		}
+		if (last != 0) {
+			g->lo = at + n;
+			g->ulo = last;
+			return ERR_AGAIN;
+		}
+	}
+	g->hi = start;
+	return ERR_AGAIN;
+}
+
+static enum err
+search(struct table *t, uint32_t uid, struct rec *out, uint32_t *recno)
+{
+	struct range g = {0, t->ordered, 0, (uint64_t)t->last_uid + 1};
+	bool halve = false;
+
+	while (g.lo < g.hi && uid > g.ulo && uid < g.uhi) {
+		uint32_t span = g.hi - g.lo;
+		uint32_t off = span / 2;
+		enum err e;
+
+		if (!halve) {
+			off = (uint32_t)((uid - g.ulo) * span /
+				(g.uhi - g.ulo));
+			off = off < span ? off : span - 1;
+		}
+		halve = !halve;
+		off -= off < TABLE_BLOCK / 2 ? off : TABLE_BLOCK / 2;
+		e = probe(t, &g, g.lo + off, uid, out, recno);
+		if (e != ERR_AGAIN) {
+			return e;
+		}
+	}
+	return ERR_NOENT;
+}
+
+enum err
+table_find(struct table *t, uint32_t uid, struct rec *out, uint32_t *recno)
+{
+	struct rec r;
+	enum err e = table_flush(t);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	for (uint32_t end = t->count; end > t->ordered;) {
+		uint32_t n = end - t->ordered;
+
+		n = n < TABLE_BLOCK ? n : TABLE_BLOCK;
+		e = read_records(t, end - n, n, t->block);
+		if (e != ERR_OK) {
+			return e;
+		}
+		for (uint32_t i = n; i-- > 0;) {
+			if (rec_dec(&r, t->block + i * TABLE_REC) == ERR_OK &&
+				r.uid == uid) {
+				*out = r;
+				*recno = end - n + i;
+				return ERR_OK;
+			}
+		}
+		end -= n;
+	}
+	return search(t, uid, out, recno);
+}
+
+/* --- a new file beside the old one --- */
+
+enum err
+table_build(struct table *n, const struct table *t)
+{
+	enum err e;
+
+	memset(n, 0, sizeof(*n));
+	n->dir = t->dir;
+	e = open_file(n, BUILD, FS_TRUNC);
+	if (e == ERR_OK) {
+		e = start_empty(n);
+	}
+	if (e != ERR_OK) {
+		table_build_abort(n);
+	}
+	return e;
+}
+
+void
+table_build_abort(struct table *n)
+{
+	if (n->fd != FS_NONE) {
+		fs_close(&n->fd);
+		(void)fs_unlink(n->dir, BUILD);
+	}
+}
+
+enum err
+table_build_commit(struct table *t, struct table *n)
+{
+	enum err e = table_flush(n);
+
+	/* Header and records become durable together, before the name. */
+	if (e == ERR_OK) {
+		e = put_header(n, n->ordered);
+	}
+	if (e == ERR_OK) {
+		e = fs_sync(n->fd);
+	}
+	if (e == ERR_OK) {
+		e = fs_rename(n->dir, BUILD, n->dir, NAME);
+	}
+	if (e != ERR_OK) {
+		table_build_abort(n);
+		return e;
+	}
+	n->healed = t->healed;
+	n->dirty = true;
+	fs_close(&t->fd);
+	*t = *n;
+	n->fd = FS_NONE;
+	e = fs_sync(t->dir);
+	if (e == ERR_OK) {
+		t->named = true;
+		t->dirty = false;
+	}
+	return e;
+}
