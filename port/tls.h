@@ -39,6 +39,9 @@ enum err tls_open(struct tls **out, int fd, const struct tls_verify *v);
 /* ERR_AGAIN (poll for tls_want()), ERR_OK, or ERR_TLS, ERR_CERT, ERR_CLOCK,
  * ERR_LIMIT with one line in err_detail(). */
 enum err tls_handshake(struct tls *t);
+/* After a failed handshake: a new connection to the same server may work at
+ * once (a known flaw of the library was met and is avoided from now on). */
+bool tls_retry(const struct tls *t);
 enum err tls_read(struct tls *t, void *p, size_t cap, size_t *n);
 enum err tls_write(struct tls *t, const void *p, size_t len, size_t *n);
 /* NET_IN and/or NET_OUT that the last ERR_AGAIN waits for. */

@@ -40,7 +40,10 @@ struct io_stream {
 	int fd;
 	struct tls *tls;
 	bool want_tls;
+	bool retried;
 	bool sent_since_read;
+	int timeout_ms;
+	int want_read, want_write; /* what TLS waits for to go on */
 	const struct tls_verify *verify;
 	struct net_resolve resolve;
 	uint32_t addr;
