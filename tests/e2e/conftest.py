@@ -7,6 +7,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+pytest.register_assert_rewrite("mail", "wherry")
+
 from dovecot import Dovecot, fast_dir  # noqa: E402
 from wherry import Wherry  # noqa: E402
 

@@ -1,0 +1,395 @@
+"""What must not be lost, and what needs a person."""
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from mail import lf, message, subject
+from mock import Server
+
+
+def fill(b, n, folder="INBOX"):
+    b.append_many((message("m%d" % i) for i in range(n)), folder)
+
+
+def test_second_run_changes_nothing(w):
+    with w.box() as b:
+        b.create("Work/Sub")
+        fill(b, 30)
+        fill(b, 3, "Work/Sub")
+        w.sync()
+        w.local.add(lf(message("here")))
+        w.sync()
+    w.quiet()
+    w.quiet()
+
+
+def test_state_moved_away(w):
+    """The FAQ's cure for everything: no doubles, no body fetched again."""
+    with w.box() as b:
+        b.create("Work")
+        for f in ("INBOX", "Work"):
+            for i in range(20):
+                b.append(message("m%d" % i), f, flags="S" if i % 2 else "")
+        w.sync()
+        shutil.move(w.metadata, w.metadata + ".old")
+        files = {f: sorted(os.path.basename(p) for p in w.local.files(f))
+                 for f in w.local.folders()}
+        mark = w.server.log_mark()
+        w.sync()
+        cost = w.server.cost(w.user, mark)
+        assert cost["bodies"] == 0 and cost["appended"] == 0, cost
+        assert files == {f: sorted(os.path.basename(p)
+                                   for p in w.local.files(f))
+                         for f in w.local.folders()}
+    w.quiet()
+
+
+def test_state_moved_away_and_both_sides_changed(w):
+    """Flags are the union, a message on one side is new on the other:
+    nothing is removed without a record of agreement."""
+    with w.box() as b:
+        uid = [b.append(message("m%d" % i)) for i in range(10)]
+        w.sync()
+        shutil.rmtree(w.metadata)
+        b.store(uid[0], "+F")
+        w.local.reflag(w.local.find("m0"), "+S")
+        b.delete(uid[1])
+        os.unlink(w.local.find("m2"))
+        b.append(message("there"))
+        w.local.add(lf(message("here")))
+        w.sync()
+        got = {subject(m.body): m.flags for m in b.messages()}
+    want = {"m%d" % i: "" for i in range(10)}
+    want.update({"m0": "FS", "there": "", "here": ""})
+    assert got == want
+
+
+@pytest.mark.parametrize("damage", ["truncate", "zero", "empty", "garbage"])
+def test_damaged_state_heals(w, damage):
+    """Every file of the state in turn is torn, zeroed or emptied."""
+    with w.box() as b:
+        for i in range(30):
+            b.append(message("m%d" % i))
+        w.sync()
+        paths = [os.path.join(t, n) for t, _, ns in os.walk(w.metadata)
+                 for n in ns]
+        want = sorted(subject(m.body) for m in b.messages())
+        for path in sorted(paths):
+            if not os.path.exists(path):
+                continue
+            size = os.path.getsize(path)
+            with open(path, "r+b") as f:
+                if damage == "truncate":
+                    f.truncate(size * 2 // 3)
+                elif damage == "empty":
+                    f.truncate(0)
+                elif damage == "zero":
+                    f.seek(size // 2)
+                    f.write(b"\0" * (size - size // 2))
+                else:
+                    f.seek(size // 3)
+                    f.write(os.urandom(max(1, size // 3)))
+            mark = w.server.log_mark()
+            w.run(code=(0, 1))
+            w.sync()
+            cost = w.server.cost(w.user, mark)
+            assert cost["bodies"] == 0 and cost["appended"] == 0, path
+            assert sorted(subject(m.body) for m in b.messages()) == want
+
+
+@pytest.mark.parametrize("side", ["server", "local"])
+@pytest.mark.parametrize("total,gone,refused", [
+    (100, 50, False), (100, 51, True), (20, 20, False), (21, 21, True),
+    (400, 80, False), (400, 81, True)])
+def test_brake(w, side, total, gone, refused):
+    with w.box() as b:
+        b.create("Work")
+        fill(b, total, "Work")
+        w.run()
+        if side == "server":
+            b.delete([m.uid for m in b.messages("Work")][:gone], "Work")
+        else:
+            for p in w.local.files("Work")[:gone]:
+                os.unlink(p)
+        b.append(message("other"))
+        r = w.run(code=2 if refused else 0)
+        there = len(b.messages("Work"))
+        here = len(w.local.files("Work"))
+        if refused:
+            assert "Work" in r.text
+            assert (there, here) == ((total - gone, total) if side ==
+                                     "server" else (total, total - gone))
+            # It does not wear off, and other folders go on.
+            w.run(code=2)
+            assert len(w.local.files()) == 1
+            assert (len(b.messages("Work")), len(w.local.files("Work"))) == (
+                there, here)
+        else:
+            assert there == here == total - gone
+
+
+@pytest.mark.parametrize("total", [5, 60])
+def test_uidvalidity_changed(w, total):
+    with w.box() as b:
+        b.create("Work")
+        fill(b, total, "Work")
+        b.append(message("inbox"))
+        w.sync()
+        before = sorted(w.local.files("Work"))
+        b.delete_folder("Work")
+        b.create("Work")
+        fill(b, total - 2, "Work")
+        b.append(message("later"))
+        w.local.add(lf(message("new here")), "Work")
+        marks = b.status("Work")
+        for _ in range(2):
+            r = w.run(code=2)
+            assert "Work" in r.text and "UIDVALIDITY" in r.text.upper()
+            assert len(w.local.files("Work")) == len(before) + 1
+            assert set(before) <= set(w.local.files("Work"))
+            assert b.status("Work") == marks
+        assert len(w.local.files()) == 2, "other folders go on"
+
+
+def test_uidvalidity_changed_and_state_lost(w):
+    """Files of the old validity are other messages: nothing is lost, and
+    nothing is taken for what it is not."""
+    with w.box() as b:
+        b.create("Work")
+        for i in range(5):
+            b.append(message("old%d" % i), "Work")
+        w.sync()
+        b.delete_folder("Work")
+        b.create("Work")
+        for i in range(5):
+            b.append(message("new%d" % i), "Work")
+        shutil.rmtree(w.metadata)
+        w.run(code=None)
+        w.run(code=None)
+        subjects = {subject(m.body) for m in w.local.messages("Work")}
+        assert {"old%d" % i for i in range(5)} <= subjects
+        assert {"new%d" % i for i in range(5)} <= {
+            subject(m.body) for m in b.messages("Work")}
+
+
+def snapshot_both(w):
+    with w.box() as b:
+        return ({f: sorted((subject(m.body), m.flags) for m in ms)
+                 for f, ms in b.snapshot().items()},
+                {f: sorted((subject(m.body), m.flags) for m in ms)
+                 for f, ms in w.local.snapshot().items()})
+
+
+def disturb(w, b):
+    """Changes of every kind on both sides; INBOX holds m0..m9."""
+    uid = {subject(m.body): m.uid for m in b.messages()}
+    b.store(uid["m0"], "+F")
+    b.delete(uid["m1"])
+    b.append(message("there"))
+    w.local.reflag(w.local.find("m2"), "+S")
+    os.unlink(w.local.find("m3"))
+    w.local.add(lf(message("here")))
+
+
+def test_dry_run(w):
+    with w.box() as b:
+        for i in range(10):
+            b.append(message("m%d" % i))
+        w.run("--dry-run")
+        assert w.local.folders() == []
+        w.sync()
+        disturb(w, b)
+        b.create("Work")
+        w.local.create("Mine")
+        marks, files = b.marks(), w.local.marks()
+        both = snapshot_both(w)
+        r = w.run("--dry-run")
+        assert r.text.strip()
+        assert (b.marks(), w.local.marks()) == (marks, files)
+        assert snapshot_both(w) == both
+        assert "Work" not in w.local.folders()
+        assert "Mine" not in b.folders()
+        w.sync()
+
+
+def test_remote_readonly(w):
+    """The server sees no change; its own come down; what was changed here
+    stays as it is."""
+    with w.box() as b:
+        for i in range(10):
+            b.append(message("m%d" % i))
+        w.sync()
+        w.configure(remote={"readonly": "yes"})
+        disturb(w, b)
+        marks = b.marks()
+        for _ in range(2):
+            w.run()
+            assert b.marks() == marks
+            here = {subject(m.body): m.flags for m in w.local.messages()}
+            assert here["m0"] == "F" and here["m2"] == "S"
+            assert "m1" not in here and "there" in here
+            assert "m3" not in here and "here" in here
+
+
+def test_local_readonly(w):
+    with w.box() as b:
+        for i in range(10):
+            b.append(message("m%d" % i))
+        w.sync()
+        w.configure(local={"readonly": "yes"})
+        disturb(w, b)
+        # Uploading gives a file its UID: the one change that may be.
+        bodies = sorted(m.body for m in w.local.messages())
+        for _ in range(2):
+            w.run()
+            assert sorted(m.body for m in w.local.messages()) == bodies
+            here = {subject(m.body): m.flags for m in w.local.messages()}
+            assert here["m0"] == "" and "m1" in here and "there" not in here
+            there = {subject(m.body): m.flags for m in b.messages()}
+            assert there["m2"] == "S" and "m3" not in there
+            assert list(subject(m.body) for m in b.messages()).count(
+                "here") == 1
+
+
+def test_sync_deletes_no(w):
+    """Deletions of that side stay on that side, and nothing comes back."""
+    with w.box() as b:
+        for i in range(10):
+            b.append(message("m%d" % i))
+        w.sync()
+        w.configure(local={"sync_deletes": "no"},
+                    remote={"sync_deletes": "no"})
+        disturb(w, b)
+        for _ in range(2):
+            w.run()
+            there = {subject(m.body) for m in b.messages()}
+            here = {subject(m.body) for m in w.local.messages()}
+            assert "m1" not in there and "m1" in here
+            assert "m3" in there and "m3" not in here
+            assert {"here", "there"} <= there & here
+
+
+def test_expunge_no(w):
+    """The deletion is a mark; the message does not come back."""
+    with w.box() as b:
+        for i in range(10):
+            b.append(message("m%d" % i))
+        w.sync()
+        w.configure(remote={"expunge": "no"})
+        os.unlink(w.local.find("m3"))
+        for _ in range(3):
+            w.run()
+            there = {subject(m.body): m.flags for m in b.messages()}
+            assert there["m3"] == "T"
+            assert "m3" not in w.local.index()
+
+
+def test_second_instance(make):
+    """75, at once, and the first one's lock stays."""
+    with Server(lambda server, conn: conn.drain()) as mock:
+        w = make(server=mock, tls="plain")
+        first = w.start()
+        try:
+            end = time.monotonic() + 10
+            while not mock.connections and time.monotonic() < end:
+                time.sleep(0.02)
+            for _ in range(2):
+                begin = time.monotonic()
+                w.run(code=75, timeout=20)
+                assert time.monotonic() - begin < 15
+            assert first.poll() is None
+            assert len(mock.connections) == 1
+        finally:
+            os.kill(first.pid, signal.SIGKILL)
+            first.communicate()
+
+
+def test_another_account_on_the_same_maildir(make, server):
+    """Its marker stops the run: two servers never mix in one Maildir."""
+    w = make()
+    with w.box() as b:
+        fill(b, 5)
+        w.sync()
+    files = w.local.marks()
+    w.configure(remote={"remoteuser": w.user + "x"},
+                general={"metadata": w.metadata + "x"})
+    r = w.run(code=None)
+    assert r.code in (2, 78), r
+    assert w.local.marks() == files
+    with server.login(w.user + "x") as c:
+        assert c.select("INBOX")[1] == [b"0"]
+
+
+def test_other_programs_change_it_meanwhile(w):
+    """A reader sets flags while the run goes on: nothing is lost."""
+    import random
+    import threading
+    r = random.Random(3)
+    with w.box() as b:
+        fill(b, 500)
+        w.run()
+        stop = threading.Event()
+
+        def reader():
+            while not stop.is_set():
+                p = r.choice(w.local.files())
+                try:
+                    w.local.reflag(p, r.choice("+-") + r.choice("SFR"))
+                except FileNotFoundError:
+                    pass
+        t = threading.Thread(target=reader)
+        t.start()
+        try:
+            for i in range(6):
+                uid = [m.uid for m in b.messages()]
+                b.store(uid[i::7], "+" + "SFR"[i % 3])
+                w.run(code=(0, 1))
+        finally:
+            stop.set()
+            t.join()
+        for _ in range(3):
+            w.run()
+        w.check()
+        assert len(b.messages()) == 500
+
+
+def test_dovecot_on_the_same_maildir(servers, make, workdir):
+    """Another server keeps its own files beside the mail: folders that are
+    no folders and files that are no mail stay alone."""
+    w = make(sep="/")
+    with w.box() as b:
+        fill(b, 5)
+        w.sync()
+        for n in ("dovecot.index", "dovecot-uidlist", "maildirfolder",
+                  "subscriptions"):
+            with open(os.path.join(w.root, "INBOX", n), "w") as f:
+                f.write("x\n")
+        os.makedirs(os.path.join(w.root, ".notmuch", "xapian"))
+        with open(os.path.join(w.root, "INBOX", "cur", ".nfs0001"), "w"):
+            pass
+        w.run()
+        assert b.folders().keys() == {"INBOX"}
+        assert len(b.messages()) == 5
+    w.quiet()
+
+
+def test_nothing_can_be_written(w):
+    """No place for mail or state: said with its own exit code."""
+    with w.box() as b:
+        fill(b, 2)
+    with open(w.root, "w") as f:
+        f.write("in the way")
+    r = w.run(code=(1, 73))
+    assert w.root in r.text
+    os.unlink(w.root)
+    with open(w.metadata, "w") as f:
+        f.write("in the way")
+    r = w.run(code=73)
+    assert w.metadata in r.text
+    os.unlink(w.metadata)
+    w.sync()
+
+
