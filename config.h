@@ -102,6 +102,12 @@
 #define CFG_UPLOADS 32
 #endif
 
+/* Seconds after which an upload that a crash interrupted, and that the server
+ * does not show, is sent again. */
+#ifndef CFG_APPEND_SETTLE_S
+#define CFG_APPEND_SETTLE_S 60
+#endif
+
 /* Longest path, and longest file name, bytes. */
 #ifndef CFG_PATH
 #define CFG_PATH 4096

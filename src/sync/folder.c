@@ -1,0 +1,485 @@
+/*
+ * folder: the driver of one folder: opens its places, moves from phase to
+ * phase, hands events to the part that waits for them, closes with the head.
+ *
+ * When a folder fails while commands are in flight, their answers are drained
+ * first: the connection serves the next folder.
+ */
+#include <string.h>
+
+#include "port/hash.h"
+#include "port/sys.h"
+#include "sync/folder_part.h"
+
+#define PASSES 3 /* listings that do not add up are tried this often */
+
+void
+folder_enter(struct folder *f, enum folder_phase phase)
+{
+	f->phase = phase;
+}
+
+void
+folder_message_failed(struct folder *f, uint32_t uid, const char *what)
+{
+	f->stats.failed++;
+	log_msg(LOG_ERROR, "%s: message %u: %s", f->job->title, uid, what);
+}
+
+static void
+identity(const struct folder_job *job, uint8_t out[16])
+{
+	char text[CFG_TOKEN + 600];
+	struct buf b;
+
+	BUF_INIT(&b, text);
+	buf_fmt(&b, "%s\n%s\n", job->host, job->user);
+	buf_span(&b, job->remote);
+	hash_md5(b.p, b.n, out);
+}
+
+static enum err
+check_identity(struct folder *f)
+{
+	static const uint8_t none[16];
+	uint8_t id[16];
+
+	identity(f->job, id);
+	if (memcmp(f->head.identity, none, 16) != 0 &&
+		memcmp(f->head.identity, id, 16) != 0) {
+		return err_set(ERR_GUARD,
+			"its records belong to another server, user or folder; "
+			"nothing was changed. If the server only got a new "
+			"name, remove this folder's state to adopt the mail "
+			"again");
+	}
+	memcpy(f->head.identity, id, 16);
+	return ERR_OK;
+}
+
+static enum err
+open_state(struct folder *f)
+{
+	enum err e = head_load(f->job->state, &f->head);
+
+	if (e == ERR_NOENT) {
+		memset(&f->head, 0, sizeof(f->head));
+		e = ERR_OK;
+	}
+	f->old_head = f->head;
+	f->table.fd = f->journal.fd = FS_NONE;
+	f->state_open = true;
+	if (e == ERR_OK) {
+		e = heap_open(&f->heap, f->job->state);
+	}
+	if (e == ERR_OK) {
+		e = journal_open(&f->journal, f->job->state);
+	}
+	if (e == ERR_OK) {
+		e = table_open(&f->table, f->job->state);
+	}
+	if (e == ERR_OK) {
+		e = check_identity(f);
+	}
+	if (e == ERR_OK && !table_sorted(&f->table) && !f->job->dry_run) {
+		e = table_rewrite(&f->table, f->arena, sizeof(f->arena));
+	}
+	return e;
+}
+
+static enum err
+open_box(struct folder *f)
+{
+	enum err e;
+
+	if (!f->job->has_local) {
+		if (f->table.count > 0) {
+			log_msg(LOG_WARN,
+				"%s: the local folder is gone; it is fetched "
+				"again, nothing is deleted on the server",
+				f->job->title);
+			e = table_clear(&f->table);
+			if (e != ERR_OK) {
+				return e;
+			}
+		}
+		e = maildir_create(f->job->root, f->job->dir);
+		if (e != ERR_OK && e != ERR_EXIST) {
+			return e;
+		}
+	}
+	e = maildir_open(&f->box, f->job->root, f->job->dir);
+	f->box_open = e == ERR_OK;
+	f->box.infosep = f->job->infosep;
+	return e;
+}
+
+static void
+hex_fmd5(struct folder *f)
+{
+	struct buf b;
+
+	hash_md5(f->job->visible.p, f->job->visible.n, f->head.fmd5);
+	BUF_INIT(&b, f->fmd5);
+	buf_hex(&b, f->head.fmd5, 16);
+	buf_cstr(&b);
+}
+
+enum err
+folder_begin(struct folder *f, struct imap_conn *conn,
+	const struct folder_job *job)
+{
+	enum err e;
+
+	memset(f, 0, offsetof(struct folder, sets));
+	f->conn = conn;
+	f->job = job;
+	f->body.fd = f->up.fd = FS_NONE;
+	f->policy = (struct plan_policy){
+		.pull = !job->local_readonly,
+		.push = !job->remote_readonly,
+		.pull_deletes = job->pull_deletes,
+		.push_deletes = job->push_deletes,
+		.permanent = IMAP_FLAGS_SYSTEM};
+	e = open_state(f);
+	if (e == ERR_OK) {
+		hex_fmd5(f);
+		e = open_box(f);
+	}
+	if (e == ERR_OK) {
+		folder_tmp_clean(f);
+		e = folder_select_begin(f);
+	}
+	f->err = e == ERR_OK ? ERR_OK : e;
+	return e;
+}
+
+/* Changes of the mailbox that a server may announce at any time. */
+static void
+note_mailbox(struct folder *f, const struct imap_event *ev)
+{
+	uint32_t n;
+
+	switch (ev->kind) {
+	case IMAP_EV_EXISTS:
+		f->exists = ev->num;
+		break;
+	case IMAP_EV_EXPUNGE:
+		f->exists -= f->exists > 0;
+		break;
+	case IMAP_EV_VANISHED:
+		n = ev->hi - ev->lo;
+		if (!ev->earlier) {
+			f->exists -= n < f->exists ? n + 1 : f->exists;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static enum err
+fetch_end(struct folder *f, const struct imap_event *ev)
+{
+	switch (f->phase) {
+	case FOLDER_RECOVER:
+		return folder_recover_event(f, ev);
+	case FOLDER_DOWN:
+		return folder_down_event(f, ev);
+	case FOLDER_UP:
+		return f->up.resolve ? folder_recover_event(f, ev)
+				     : folder_up_event(f, ev);
+	case FOLDER_SELECT:
+	case FOLDER_SCAN:
+	case FOLDER_JOIN:
+	case FOLDER_STORE:
+	case FOLDER_PROOF:
+		return ev->fetch.has_body ? folder_proof_event(f, ev)
+					  : folder_list_event(f, ev);
+	default:
+		return ERR_OK;
+	}
+}
+
+static enum err
+tagged(struct folder *f, const struct imap_event *ev)
+{
+	switch (ev->cmd) {
+	case IMAP_CMD_CREATE:
+	case IMAP_CMD_SELECT:
+		folder_select_event(f, ev);
+		return f->err;
+	case IMAP_CMD_LISTING:
+		return f->phase == FOLDER_UP ? folder_up_event(f, ev)
+					     : folder_list_event(f, ev);
+	case IMAP_CMD_KEYS:
+		return f->phase == FOLDER_RECOVER || f->phase == FOLDER_UP
+			? folder_recover_event(f, ev)
+			: folder_proof_event(f, ev);
+	case IMAP_CMD_BODIES:
+		return folder_down_event(f, ev);
+	case IMAP_CMD_APPEND:
+		return folder_up_event(f, ev);
+	case IMAP_CMD_STORE:
+	case IMAP_CMD_EXPUNGE:
+		return f->phase == FOLDER_DELETE ? folder_delete_event(f, ev)
+						 : folder_store_event(f, ev);
+	default:
+		return ERR_OK;
+	}
+}
+
+static enum err
+dispatch(struct folder *f, const struct imap_event *ev)
+{
+	switch (ev->kind) {
+	case IMAP_EV_EXISTS:
+	case IMAP_EV_EXPUNGE:
+	case IMAP_EV_VANISHED:
+		note_mailbox(f, ev);
+		return ERR_OK;
+	case IMAP_EV_STATUS:
+	case IMAP_EV_FLAGS:
+		folder_select_event(f, ev);
+		return f->err;
+	case IMAP_EV_BODY_BEGIN:
+	case IMAP_EV_BODY_DATA:
+	case IMAP_EV_BODY_END:
+	case IMAP_EV_FETCH_BEGIN:
+		return folder_body_event(f, ev);
+	case IMAP_EV_FETCH_END:
+		return fetch_end(f, ev);
+	case IMAP_EV_UIDSET:
+	case IMAP_EV_CONTINUE:
+		return f->phase == FOLDER_UP ? folder_up_event(f, ev) : ERR_OK;
+	case IMAP_EV_SEARCH:
+		return f->phase == FOLDER_DELETE ? folder_delete_event(f, ev)
+						 : ERR_OK;
+	case IMAP_EV_TAGGED:
+		return tagged(f, ev);
+	default:
+		return ERR_OK;
+	}
+}
+
+enum err
+folder_events(struct folder *f)
+{
+	struct imap_event *ev;
+	enum err e, got = ERR_AGAIN;
+
+	while ((e = imap_conn_next(f->conn, &ev)) == ERR_OK) {
+		got = ERR_OK;
+		if (f->draining) {
+			continue;
+		}
+		e = dispatch(f, ev);
+		if (e != ERR_OK && e != ERR_AGAIN) {
+			return e;
+		}
+	}
+	return e == ERR_AGAIN ? got : e;
+}
+
+static bool
+head_changed(const struct folder *f)
+{
+	const struct head *a = &f->head, *b = &f->old_head;
+
+	return a->uidvalidity != b->uidvalidity || a->uidnext != b->uidnext ||
+		a->messages != b->messages || a->alive != b->alive ||
+		memcmp(a->fmd5, b->fmd5, 16) != 0 ||
+		memcmp(a->identity, b->identity, 16) != 0;
+}
+
+/* Head and table as the run leaves them; writes only what changed. */
+static enum err
+save(struct folder *f)
+{
+	uint32_t next = f->table.last_uid + 1;
+	enum err e;
+
+	f->head.uidvalidity = f->uidvalidity;
+	f->head.uidnext = f->has_uidnext && f->uidnext > next ? f->uidnext
+							       : next;
+	f->head.messages = f->exists;
+	e = folder_flush(f, true);
+	if (e == ERR_OK && f->table_touched && !table_sorted(&f->table)) {
+		e = table_rewrite(&f->table, f->arena, sizeof(f->arena));
+	}
+	if (e == ERR_OK && f->table_touched) {
+		e = table_sync(&f->table);
+	}
+	if (e == ERR_OK && (head_changed(f) || f->table_touched)) {
+		e = head_save(f->job->state, &f->head);
+		f->old_head = f->head;
+	}
+	return e;
+}
+
+/* The listing did not add up, or something moved under it: once more. */
+static enum err
+again(struct folder *f)
+{
+	enum err e = f->job->dry_run ? ERR_OK : save(f);
+	bool hold = f->up.hold;
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	f->pass++;
+	memset(&f->list, 0, sizeof(f->list));
+	memset(&f->down, 0, sizeof(f->down));
+	memset(&f->up, 0, sizeof(f->up));
+	f->up.hold = hold;
+	memset(&f->del, 0, sizeof(f->del));
+	f->up.fd = FS_NONE;
+	f->incomplete = f->join_done = false;
+	f->list.full = true;
+	return folder_select_begin(f);
+}
+
+static enum err
+close_phase(struct folder *f)
+{
+	if (f->incomplete && !f->stopping) {
+		if (f->pass + 1 < PASSES) {
+			log_msg(LOG_DEBUG, "%s: the listing moved; once more",
+				f->job->title);
+			return again(f);
+		}
+		f->stats.failed++;
+		log_msg(LOG_ERROR,
+			"%s: the server lists %u messages but says it has %u; "
+			"nothing was deleted on either side", f->job->title,
+			f->list.seen, f->exists);
+	}
+	folder_enter(f, FOLDER_DONE);
+	return f->job->dry_run ? ERR_OK : save(f);
+}
+
+static enum err
+run_phase(struct folder *f)
+{
+	switch (f->phase) {
+	case FOLDER_SELECT:
+		return folder_select_step(f);
+	case FOLDER_RECOVER:
+		return folder_recover_step(f);
+	case FOLDER_SCAN:
+		return folder_scan_step(f);
+	case FOLDER_JOIN:
+		return folder_join_step(f);
+	case FOLDER_STORE:
+		return folder_store_step(f);
+	case FOLDER_PROOF:
+		return folder_proof_step(f);
+	case FOLDER_DOWN:
+		return folder_down_step(f);
+	case FOLDER_UP:
+		return folder_up_step(f);
+	case FOLDER_DELETE:
+		return folder_delete_step(f);
+	case FOLDER_CLOSE:
+		return close_phase(f);
+	default:
+		return ERR_END;
+	}
+}
+
+/* Lets what is in flight come in, so that the connection can be used on. */
+static enum err
+drain(struct folder *f)
+{
+	enum err e;
+
+	if (err_scope(f->err) >= SCOPE_CONNECTION && f->err != ERR_STOPPED) {
+		return f->err;
+	}
+	if (f->up.sending || f->err == ERR_STOPPED) {
+		return f->err; /* inside a literal: the account closes it */
+	}
+	f->draining = true;
+	e = folder_events(f);
+	if (e != ERR_OK && e != ERR_AGAIN) {
+		return f->err;
+	}
+	return imap_conn_busy(f->conn) ? ERR_AGAIN : f->err;
+}
+
+enum err
+folder_step(struct folder *f, int64_t now_ms)
+{
+	enum err e = ERR_OK, moved;
+
+	if (f->phase == FOLDER_DONE && f->err == ERR_OK) {
+		return imap_conn_busy(f->conn) ? folder_events(f) : ERR_END;
+	}
+	moved = imap_conn_step(f->conn, now_ms);
+	if (moved != ERR_OK && moved != ERR_AGAIN) {
+		f->err = f->err != ERR_OK ? f->err : moved;
+		return f->err;
+	}
+	if (f->err != ERR_OK) {
+		return drain(f);
+	}
+	e = folder_events(f);
+	if (e == ERR_OK || e == ERR_AGAIN) {
+		enum err ran = run_phase(f);
+
+		e = ran == ERR_AGAIN ? (moved == ERR_OK ? ERR_OK : e) : ran;
+	}
+	if (e != ERR_OK && e != ERR_AGAIN && e != ERR_END) {
+		f->err = e;
+		return drain(f);
+	}
+	return e;
+}
+
+void
+folder_stop(struct folder *f)
+{
+	f->stopping = true;
+}
+
+void
+folder_end(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	folder_body_drop(f);
+	fs_close(&f->up.fd);
+	if (f->phase != FOLDER_DONE && f->state_open && f->box_open &&
+		!f->job->dry_run) {
+		e = folder_flush(f, true);
+		if (e == ERR_OK && f->table_touched) {
+			e = table_sync(&f->table);
+		}
+	}
+	if (e != ERR_OK) {
+		log_msg(LOG_ERROR, "%s: %s", f->job->title, err_detail());
+	}
+	folder_list_end(f);
+	if (f->local_sorting) {
+		sort_end(&f->local_sort);
+		f->local_sorting = false;
+	}
+	if (f->scan_open) {
+		maildir_scan_end(&f->scan);
+		f->scan_open = false;
+	}
+	spill_end(&f->names);
+	spill_end(&f->fresh);
+	spill_end(&f->doomed);
+	if (f->state_open) {
+		table_close(&f->table);
+		journal_close(&f->journal);
+		heap_close(&f->heap);
+		f->state_open = false;
+	}
+	if (f->box_open) {
+		maildir_close(&f->box);
+		f->box_open = false;
+	}
+	f->phase = FOLDER_IDLE;
+}

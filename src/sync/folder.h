@@ -1,0 +1,265 @@
+/*
+ * folder: one folder brought together, as a machine that is stepped: server
+ * listing, local files and records are three streams sorted by UID; their
+ * join becomes actions; everything passes through the buffers below.
+ *
+ * Order of a run (enum folder_phase): SELECT with the listing behind it; what
+ * a crashed upload left (journal); scan of the Maildir; join (records of new
+ * messages, flags, candidates for deletion); downloads; uploads; deletions,
+ * last and only after a second look; head. A record is written after what it
+ * says is durable (folder_pend.c).
+ *
+ * Blocking only on the disk, in bounded pieces. Errors that end the folder
+ * are returned; those of a message are counted and logged.
+ */
+#ifndef WHERRY_SYNC_FOLDER_H
+#define WHERRY_SYNC_FOLDER_H
+
+#include "config.h"
+#include "imap/imap_conn.h"
+#include "maildir/maildir.h"
+#include "store/head.h"
+#include "store/heap.h"
+#include "store/journal.h"
+#include "store/sort.h"
+#include "store/spill.h"
+#include "store/table.h"
+#include "sync/sync_key.h"
+#include "sync/sync_plan.h"
+
+enum folder_durability { FOLDER_ALWAYS, FOLDER_BATCH, FOLDER_OFF };
+
+/* What to bring together; strings stay the caller's. */
+struct folder_job {
+	struct span remote;  /* mailbox name, as the server writes it */
+	const char *dir;     /* path of the Maildir below root */
+	struct span visible; /* its name as it goes into FMD5 */
+	const char *title;   /* for people: escaped UTF-8 */
+	const char *host, *user, *hostname;
+	fs_fd root, state; /* Maildir root; directory of this folder's state */
+	bool has_remote, has_local; /* else it is made, if that is allowed */
+	bool local_readonly, remote_readonly, local_create;
+	bool push_deletes, pull_deletes, expunge;
+	bool dry_run;
+	char infosep;
+	enum folder_durability durability;
+	uint32_t known_validity; /* OfflineIMAP's FolderValidity, 0 none */
+};
+
+struct folder_stats {
+	uint32_t down, up, flags_local, flags_remote;
+	uint32_t del_local, del_remote, adopted, failed;
+	uint64_t down_bytes, up_bytes;
+	uint32_t down_todo, up_todo; /* of this folder */
+	uint32_t waiting; /* uploads that may still be arriving: next run */
+	uint32_t guarded; /* deletions that the brake refused */
+};
+
+enum folder_phase {
+	FOLDER_IDLE,
+	FOLDER_SELECT,
+	FOLDER_RECOVER,
+	FOLDER_SCAN,
+	FOLDER_JOIN,
+	FOLDER_STORE, /* drains flag changes inside the join */
+	FOLDER_PROOF, /* drains adoptions inside the join */
+	FOLDER_DOWN,
+	FOLDER_UP,
+	FOLDER_DELETE,
+	FOLDER_CLOSE,
+	FOLDER_DONE
+};
+
+/* One local file as a sort record. */
+#define LOCAL_REC 24u
+enum { LOCAL_WHOLE = 1, LOCAL_FOREIGN = 2, LOCAL_EXOTIC = 4 };
+struct local {
+	uint32_t uid, flags;
+	uint32_t n_time, n_seq; /* or offset in the name spill (LOCAL_WHOLE) */
+	uint32_t pid;
+	uint8_t host, kind, where, bits;
+};
+
+/* One listed message as a sort record. */
+#define LISTED_REC 12u
+struct listed {
+	uint32_t uid, flags, size;
+};
+
+/* A result that waits for a flush (and for the server) to become a record. */
+enum pend_what { PEND_FREE, PEND_FLAGS, PEND_DOWN, PEND_UP, PEND_GONE };
+enum pend_stage {
+	PEND_UNSENT,  /* STORE not confirmed, or file still in tmp/ */
+	PEND_ACTED,   /* done, not durable */
+	PEND_DROPPED  /* failed: no record */
+};
+struct pend {
+	uint32_t uid, recno; /* recno UINT32_MAX: append */
+	uint32_t flags, size, tmp;
+	uint64_t mkey;
+	int64_t date;
+	uint32_t n_time, n_seq, pid;
+	uint8_t host, kind, what, stage, add, del, had_flags;
+};
+
+struct upload {
+	struct intent intent;
+	uint32_t uid, flags;
+	int64_t date;
+	uint8_t state; /* enum upload_state */
+};
+enum upload_state {
+	UPLOAD_READY,  /* its intent is durable */
+	UPLOAD_SENT,
+	UPLOAD_STORED, /* OK, UID not known */
+	UPLOAD_KNOWN,  /* UID known */
+	UPLOAD_PLACED, /* the file bears it */
+	UPLOAD_SEEN,   /* and the server lists it */
+	UPLOAD_FAILED
+};
+
+/* A file that may be a message of the server: proof by header key. */
+struct proof {
+	struct listed s;
+	struct local l;
+	struct rec t;
+	uint32_t recno;
+	bool has_t, got;
+	uint64_t key;
+};
+
+struct want { /* a message of a download set */
+	uint32_t uid, recno;
+	uint8_t got;
+};
+struct want_set {
+	uint32_t n, left;
+	bool busy, alone;
+	struct want m[CFG_SET_MESSAGES];
+};
+
+struct folder {
+	struct imap_conn *conn;
+	const struct folder_job *job;
+	enum folder_phase phase;
+	enum err err;
+	struct folder_stats stats;
+	bool stopping, incomplete, dirty, draining;
+	uint32_t pass;
+
+	/* its places */
+	struct maildir box;
+	struct head head, old_head;
+	struct table table;
+	struct journal journal;
+	struct heap heap;
+	char fmd5[33];
+	bool box_open, state_open, table_touched;
+
+	/* what SELECT said */
+	uint32_t uidvalidity, uidnext, exists, permanent;
+	bool has_uidnext, has_permanent, read_only, select_done, told_flags;
+	struct plan_policy policy;
+
+	/* listing: closed windows in memory, the open one through a sort */
+	struct {
+		struct {
+			uint32_t lo, hi, n, at;
+			bool used, done, sorted;
+		} win[CFG_WINDOWS];
+		uint32_t next_rec;  /* first record of the next window */
+		uint32_t next_lo;
+		uint32_t head, count; /* ring of win[] */
+		uint32_t open_lo;
+		bool open_sent, open_done, open_sorted, overflow, full;
+		uint32_t seen;	    /* distinct messages joined */
+		struct sort open;
+		bool sorting;
+	} list;
+
+	/* join */
+	struct sort local_sort;
+	bool local_sorting, scan_open;
+	struct maildir_scan scan;
+	struct spill names, fresh, doomed;
+	struct table_reader reader;
+	bool have_s, have_l, have_t, end_s, end_l, end_t;
+	struct listed s;
+	struct local l;
+	struct rec t;
+	uint32_t t_recno, join_records;
+	uint32_t doomed_local, doomed_remote, alive, renewed;
+	bool join_done;
+
+	/* results */
+	uint32_t pend_n, pend_new; /* in the ring; of them since the last flush */
+	uint32_t store_at, store_mask, store_busy; /* folder_store.c */
+	uint64_t pend_bytes;
+
+	/* one message body or header under way */
+	struct {
+		fs_fd fd;
+		uint32_t tmp;
+		bool open, bad, cr, is_key;
+		uint64_t bytes;
+		struct sync_key key;
+		enum err err;
+		size_t out_n;
+	} body;
+	uint32_t tmp_seq;
+
+	struct {
+		uint32_t at;	/* record to look at next, downwards */
+		uint32_t left;	/* WANTED records not yet asked for */
+		uint32_t again_n, again_at;
+		bool begun;
+	} down;
+
+	struct {
+		uint32_t n, next, busy, used_n, u0;
+		bool eof, sending, waiting, resolve, hold, recovering;
+		fs_fd fd;
+		bool cr;
+		int step; /* enum in folder_up.c */
+	} up;
+
+	struct {
+		uint32_t n;	/* doomed in hand, see folder_delete.c */
+		uint32_t busy, refused;
+		int step;
+		bool others, expunge, moved;
+	} del;
+
+	struct {
+		uint32_t n;
+		bool sent, done;
+	} proof;
+
+	/* buffers */
+	struct want_set sets[2];
+	struct want again[CFG_SET_MESSAGES];
+	struct upload uploads[CFG_UPLOADS];
+	struct proof proofs[CFG_UPLOADS];
+	uint32_t used[CFG_UPLOADS];
+	struct pend pend[CFG_RING];
+	uint8_t arena[CFG_SORT_ARENA];
+	uint8_t windows[CFG_WINDOWS][CFG_WINDOW * LISTED_REC];
+	uint8_t open_arena[CFG_WINDOW * LISTED_REC];
+	uint8_t table_buf[8192];
+	uint8_t names_buf[8192], fresh_buf[8192], doomed_buf[8192];
+	char walk_buf[8192];
+	char body_buf[4096];
+};
+
+/* Starts; conn is ready and has nothing in flight. */
+enum err folder_begin(struct folder *f, struct imap_conn *conn,
+	const struct folder_job *job);
+/* ERR_OK: progress; ERR_AGAIN: waits for the connection; ERR_END: done;
+ * else what ended the folder (call folder_end all the same). */
+enum err folder_step(struct folder *f, int64_t now_ms);
+/* Asks to stop between two messages; step on until it ends. */
+void folder_stop(struct folder *f);
+/* Closes everything; what was done is recorded. */
+void folder_end(struct folder *f);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * folder_body: one message from the wire to a file in tmp/, or one header
+ * into a key, a few KiB at a time whatever the size. CR LF becomes LF; that is
+ * all that ever changes. A body may come before its UID: the file has a number
+ * until it is known whose it is.
+ */
+#include <string.h>
+
+#include "sync/folder_part.h"
+
+void
+folder_body_drop(struct folder *f)
+{
+	char name[32];
+	struct buf b;
+
+	if (!f->body.open) {
+		return;
+	}
+	f->body.open = false;
+	if (f->body.fd != FS_NONE) {
+		fs_close(&f->body.fd);
+		BUF_INIT(&b, name);
+		folder_tmp_name(f, f->body.tmp, &b);
+		(void)fs_unlink(f->box.tmp, name);
+	}
+}
+
+static void
+write_out(struct folder *f)
+{
+	if (f->body.out_n > 0 && f->body.err == ERR_OK &&
+		f->body.fd != FS_NONE) {
+		f->body.err = fs_write(f->body.fd, f->body_buf, f->body.out_n);
+	}
+	f->body.out_n = 0;
+}
+
+static void
+put(struct folder *f, char c)
+{
+	if (f->body.out_n == sizeof(f->body_buf)) {
+		write_out(f);
+	}
+	f->body_buf[f->body.out_n++] = c;
+}
+
+static void
+convert(struct folder *f, struct span data)
+{
+	for (size_t i = 0; i < data.n; i++) {
+		char c = data.p[i];
+
+		if (f->body.cr && c != '\n') {
+			put(f, '\r');
+		}
+		f->body.cr = c == '\r';
+		if (!f->body.cr) {
+			put(f, c);
+		}
+	}
+}
+
+static void
+begin(struct folder *f, const struct imap_event *ev)
+{
+	char name[32];
+	struct buf b;
+
+	folder_body_drop(f); /* a second body in one answer: the last counts */
+	f->body.open = true;
+	f->body.bad = ev->nil;
+	f->body.cr = false;
+	f->body.bytes = 0;
+	f->body.out_n = 0;
+	f->body.err = ERR_OK;
+	f->body.fd = FS_NONE;
+	f->body.is_key = f->phase != FOLDER_DOWN;
+	sync_key_init(&f->body.key);
+	if (f->body.is_key || ev->nil || ev->section != IMAP_SECTION_ALL) {
+		return;
+	}
+	f->body.tmp = ++f->tmp_seq;
+	BUF_INIT(&b, name);
+	folder_tmp_name(f, f->body.tmp, &b);
+	f->body.err = fs_open(f->box.tmp, name,
+		FS_WRITE | FS_CREATE | FS_TRUNC, 0666, &f->body.fd);
+}
+
+enum err
+folder_body_event(struct folder *f, const struct imap_event *ev)
+{
+	switch (ev->kind) {
+	case IMAP_EV_FETCH_BEGIN:
+		folder_body_drop(f);
+		return ERR_OK;
+	case IMAP_EV_BODY_BEGIN:
+		begin(f, ev);
+		return f->body.err;
+	case IMAP_EV_BODY_DATA:
+		f->body.bytes += ev->data.n;
+		sync_key_push(&f->body.key, ev->data);
+		if (f->body.fd != FS_NONE) {
+			convert(f, ev->data);
+			f->stats.down_bytes += ev->data.n;
+		}
+		return f->body.err;
+	case IMAP_EV_BODY_END:
+		if (f->body.cr) {
+			put(f, '\r');
+		}
+		write_out(f);
+		return f->body.err;
+	default:
+		return ERR_OK;
+	}
+}

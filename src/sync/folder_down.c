@@ -1,0 +1,235 @@
+/*
+ * folder_down: brings the WANTED messages, newest first, in sets of up to
+ * CFG_SET_MESSAGES or about CFG_SET_BYTES, two sets in flight so that the
+ * line never waits. What a set leaves unanswered is asked for alone once more
+ * (some servers refuse a whole set for one bad message), then reported and
+ * left WANTED for the next run.
+ */
+#include <string.h>
+
+#include "sync/folder_part.h"
+
+static enum err
+send_set(struct folder *f, uint32_t slot, uint64_t bytes)
+{
+	struct want_set *w = &f->sets[slot];
+	char memory[CFG_CMD_LINE - 128];
+	struct imap_set set;
+	enum err e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	imap_set_init(&set, memory, sizeof(memory));
+	for (uint32_t i = w->n; i-- > 0;) { /* gathered downwards */
+		e = imap_set_add(&set, w->m[i].uid);
+		if (e != ERR_OK) {
+			break;
+		}
+	}
+	imap_text(f->conn, "UID FETCH ");
+	imap_span(f->conn, imap_set_text(&set));
+	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[])");
+	if (e == ERR_OK) {
+		e = imap_end(f->conn, bytes);
+	}
+	w->busy = e == ERR_OK;
+	return e;
+}
+
+/* Fills a set from the records, from the end down. */
+static uint64_t
+gather(struct folder *f, struct want_set *w)
+{
+	uint64_t bytes = 0;
+	struct rec r;
+
+	w->n = 0;
+	w->alone = false;
+	while (f->down.at > 0 && f->down.left > 0 &&
+		w->n < CFG_SET_MESSAGES && bytes < CFG_SET_BYTES) {
+		f->down.at--;
+		if (table_get(&f->table, f->down.at, &r) != ERR_OK ||
+			r.state != REC_WANTED) {
+			continue;
+		}
+		w->m[w->n++] = (struct want){.uid = r.uid,
+			.recno = f->down.at};
+		bytes += r.size + 64;
+		f->down.left--;
+	}
+	w->left = w->n;
+	return bytes;
+}
+
+static enum err
+fill(struct folder *f, uint32_t slot)
+{
+	struct want_set *w = &f->sets[slot];
+	uint64_t bytes = gather(f, w);
+
+	if (w->n > 0) {
+		return send_set(f, slot, bytes);
+	}
+	if (f->down.again_at < f->down.again_n) {
+		w->m[0] = f->again[f->down.again_at++];
+		w->m[0].got = 0;
+		w->n = w->left = 1;
+		w->alone = true;
+		return send_set(f, slot, CFG_SET_BYTES);
+	}
+	return ERR_END;
+}
+
+static void
+begin(struct folder *f)
+{
+	f->down.begun = true;
+	f->down.at = f->table.count;
+	f->down.left = f->stats.down_todo - f->stats.down;
+	f->down.again_n = f->down.again_at = 0;
+	f->sets[0].busy = f->sets[1].busy = false;
+}
+
+enum err
+folder_down_step(struct folder *f)
+{
+	bool busy = false;
+
+	if (f->stopping && !f->body.open) {
+		return err_set(ERR_STOPPED, "stopped");
+	}
+	if (!f->down.begun) {
+		begin(f);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		enum err e = ERR_END;
+
+		if (!f->sets[i].busy && !f->stopping) {
+			e = fill(f, i);
+		}
+		if (e != ERR_OK && e != ERR_END && e != ERR_AGAIN) {
+			return e;
+		}
+		busy = busy || f->sets[i].busy || e == ERR_AGAIN;
+	}
+	if (busy) {
+		return ERR_AGAIN;
+	}
+	folder_enter(f, FOLDER_UP);
+	return folder_flush(f, true);
+}
+
+static struct want *
+find(struct folder *f, uint32_t uid, struct want_set **set)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		for (uint32_t j = 0; f->sets[i].busy && j < f->sets[i].n; j++) {
+			if (f->sets[i].m[j].uid == uid) {
+				*set = &f->sets[i];
+				return &f->sets[i].m[j];
+			}
+		}
+	}
+	return NULL;
+}
+
+/* The file in tmp/ is complete: its date, its durability. */
+static enum err
+complete(struct folder *f, const struct imap_fetch *fetch)
+{
+	bool each = f->job->durability == FOLDER_ALWAYS ||
+		(f->job->durability == FOLDER_BATCH &&
+			!fs_sync_all_trusted(f->box.top));
+	enum err e = ERR_OK;
+
+	if (fetch->has_date) {
+		e = fs_set_mtime(f->body.fd, fetch->internaldate);
+	}
+	if (e == ERR_OK && each) {
+		e = fs_sync(f->body.fd);
+	}
+	fs_close(&f->body.fd);
+	f->body.open = false;
+	return e;
+}
+
+static enum err
+flush_if_due(struct folder *f)
+{
+	if (f->job->durability == FOLDER_ALWAYS) {
+		return folder_flush(f, true);
+	}
+	if (f->pend_new >= CFG_RING / 2 - 1 || f->pend_bytes >= 16u << 20) {
+		return folder_flush(f, false);
+	}
+	return ERR_OK;
+}
+
+static enum err
+arrived(struct folder *f, const struct imap_event *ev)
+{
+	const struct imap_fetch *fetch = &ev->fetch;
+	struct want_set *set = NULL;
+	struct want *w = fetch->has_uid ? find(f, fetch->uid, &set) : NULL;
+	struct pend *p;
+	struct rec r;
+	enum err e;
+
+	if (w == NULL || w->got || !f->body.open || f->body.bad ||
+		f->body.fd == FS_NONE) {
+		folder_body_drop(f); /* unasked, twice, or without a body */
+		return ERR_OK;
+	}
+	e = table_get(&f->table, w->recno, &r);
+	if (e == ERR_OK) {
+		e = complete(f, fetch);
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	w->got = 1;
+	set->left--;
+	p = folder_pend_add(f, PEND_DOWN, w->uid, w->recno);
+	p->flags = fetch->has_flags ? fetch->flags & MAILDIR_FLAGS_SYSTEM
+				    : r.flags;
+	p->size = r.size != 0 ? r.size : (uint32_t)f->body.bytes;
+	p->tmp = f->body.tmp;
+	p->date = fetch->has_date ? fetch->internaldate : 0;
+	p->mkey = sync_key_get(&f->body.key);
+	f->pend_bytes += f->body.bytes;
+	return flush_if_due(f);
+}
+
+static void
+set_answered(struct folder *f, const struct imap_event *ev)
+{
+	struct want_set *w = &f->sets[ev->cookie & 1];
+
+	w->busy = false;
+	for (uint32_t j = 0; j < w->n && w->left > 0; j++) {
+		if (w->m[j].got) {
+			continue;
+		}
+		if (!w->alone && f->down.again_n < CFG_SET_MESSAGES) {
+			f->again[f->down.again_n++] = w->m[j];
+			continue;
+		}
+		folder_message_failed(f, w->m[j].uid,
+			ev->status == IMAP_OK
+				? "the server sent nothing for it; next run"
+				: f->conn->text);
+	}
+}
+
+enum err
+folder_down_event(struct folder *f, const struct imap_event *ev)
+{
+	if (ev->kind == IMAP_EV_FETCH_END) {
+		return arrived(f, ev);
+	}
+	if (ev->kind == IMAP_EV_TAGGED) {
+		set_answered(f, ev);
+	}
+	return ERR_OK;
+}

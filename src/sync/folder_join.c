@@ -1,0 +1,500 @@
+/*
+ * folder_join: the three-way join. Takes the smallest UID of listing, files
+ * and records, asks sync_plan() what follows and starts it.
+ *
+ * It runs until the ring of results is full, then lets it drain (STORE
+ * confirmed, renames durable, records written) and goes on: resumable, in
+ * fixed memory. What follows from an absence is only spilled (struct doomed)
+ * and settled after the join, if the listing turned out complete: as many
+ * messages seen as the server says there are.
+ */
+#include <string.h>
+
+#include "sync/folder_part.h"
+
+#define SLICE 4000 /* UIDs per step */
+
+enum err
+folder_join_begin(struct folder *f)
+{
+	f->have_s = f->have_l = f->have_t = false;
+	f->end_s = f->end_l = f->end_t = false;
+	f->alive = f->doomed_local = f->doomed_remote = f->renewed = 0;
+	f->join_records = f->table.count;
+	f->list.seen = 0;
+	f->proof.n = 0;
+	f->join_done = false;
+	f->stats.down_todo = f->stats.down;
+	table_read_begin(&f->reader, &f->table, 0, f->join_records,
+		f->table_buf, sizeof(f->table_buf));
+	folder_enter(f, FOLDER_JOIN);
+	return ERR_OK;
+}
+
+static enum err
+pull_s(struct folder *f)
+{
+	uint32_t before = f->s.uid;
+	enum err e = ERR_OK;
+
+	while (!f->have_s && !f->end_s) {
+		e = folder_list_next(f, &f->s);
+		if (e == ERR_END) {
+			f->end_s = true;
+			return ERR_OK;
+		}
+		if (e != ERR_OK) {
+			return e;
+		}
+		if (f->s.uid != before || f->list.seen == 0) {
+			f->have_s = true; /* else the same one said twice */
+			f->list.seen++;
+		}
+	}
+	return e;
+}
+
+static enum err
+pull_l(struct folder *f)
+{
+	enum err e;
+
+	if (f->have_l || f->end_l) {
+		return ERR_OK;
+	}
+	e = folder_local_next(f, &f->l);
+	f->have_l = e == ERR_OK;
+	f->end_l = e == ERR_END;
+	return e == ERR_END ? ERR_OK : e;
+}
+
+static enum err
+pull_t(struct folder *f)
+{
+	enum err e;
+
+	if (f->have_t || f->end_t) {
+		return ERR_OK;
+	}
+	e = table_read_next(&f->reader, &f->t, &f->t_recno);
+	f->have_t = e == ERR_OK;
+	f->end_t = e == ERR_END;
+	return e == ERR_END ? ERR_OK : e;
+}
+
+void
+folder_doomed_dec(struct doomed *d, const uint8_t *p)
+{
+	d->what = (enum doom)p[0];
+	d->uid = le_get32(p + 4);
+	d->recno = le_get32(p + 8);
+	folder_local_dec(&d->l, p + 12);
+}
+
+static enum err
+doom(struct folder *f, enum doom what, uint32_t uid, uint32_t recno,
+	const struct local *l)
+{
+	static const struct local none;
+	uint8_t p[DOOMED_REC] = {0};
+
+	p[0] = (uint8_t)what;
+	le_put32(p + 4, uid);
+	le_put32(p + 8, recno);
+	folder_local_enc(l != NULL ? l : &none, p + 12);
+	f->doomed_remote += what == DOOM_REMOTE;
+	f->doomed_local += what == DOOM_LOCAL;
+	f->renewed += what == DOOM_NEW;
+	return spill_add(&f->doomed, p, sizeof(p), NULL);
+}
+
+static enum err
+same_content(struct folder *f, const struct local *a, const struct local *b,
+	bool *same)
+{
+	char name[CFG_NAME];
+	struct sync_key key[2];
+	uint64_t size[2];
+	const struct local *l[2] = {a, b};
+	struct buf n;
+	enum err e = ERR_OK;
+
+	for (int i = 0; i < 2 && e == ERR_OK; i++) {
+		BUF_INIT(&n, name);
+		e = folder_local_name(f, l[i], &n);
+		buf_cstr(&n);
+		if (e == ERR_OK) {
+			e = folder_measure(f, l[i]->where, name, &key[i],
+				&size[i], NULL, NULL);
+		}
+	}
+	*same = e == ERR_OK && size[0] == size[1] &&
+		sync_key_get(&key[0]) == sync_key_get(&key[1]);
+	return e;
+}
+
+/* A second file for a UID: a copy that a mail program made (left alone and
+ * told), another message under a copied name, or one that was moved here from
+ * another folder (both new). */
+static enum err
+extra_file(struct folder *f, const struct local *l, const struct local *first)
+{
+	char name[CFG_NAME];
+	struct buf b;
+	bool same = false;
+	enum err e;
+
+	if (f->job->dry_run) {
+		return ERR_OK;
+	}
+	if (l->bits & LOCAL_FOREIGN) {
+		BUF_INIT(&b, name);
+		e = folder_local_name(f, l, &b);
+		buf_cstr(&b);
+		f->renewed++;
+		return e != ERR_OK ? e : folder_add_fresh(f, l->where, name);
+	}
+	e = same_content(f, l, first, &same);
+	if (e == ERR_OK && same) {
+		log_msg(LOG_WARN, "%s: two equal files for message %u; the "
+			"second is left alone", f->job->title, l->uid);
+		return ERR_OK;
+	}
+	if (e == ERR_OK) {
+		e = folder_strip(f, l, name);
+	}
+	if (e == ERR_OK) {
+		return folder_add_fresh(f, l->where, name);
+	}
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* All files of one UID: the one that counts in *out. */
+static enum err
+take_local(struct folder *f, uint32_t uid, const struct rec *t,
+	struct local *out, bool *has)
+{
+	int best = -1;
+	enum err e = ERR_OK;
+
+	*has = false;
+	while (e == ERR_OK && f->have_l && f->l.uid == uid) {
+		struct local l = f->l;
+		int rank = l.bits & LOCAL_FOREIGN ? 0 : 1;
+
+		f->have_l = false;
+		e = pull_l(f);
+		if (t != NULL && (rank == 0 || *has ||
+			(f->have_l && f->l.uid == uid)) &&
+			folder_same_name(f, &l, t)) {
+			rank = 2;
+		}
+		if (e == ERR_OK && *has) {
+			e = rank > best ? extra_file(f, out, &l)
+					: extra_file(f, &l, out);
+		}
+		if (rank > best) {
+			best = rank;
+			*out = l;
+		}
+		*has = true;
+	}
+	if (e == ERR_OK && *has && best == 0) {
+		e = extra_file(f, out, out);
+		*has = false;
+	}
+	return e;
+}
+
+static enum err
+want(struct folder *f, const struct listed *s)
+{
+	struct rec r = {.uid = s->uid, .flags = s->flags, .size = s->size,
+		.state = REC_WANTED, .kind = 3};
+
+	f->stats.down_todo++;
+	return folder_record(f, NO_RECORD, &r);
+}
+
+static void
+told_flags(struct folder *f, uint32_t l_flags, const struct plan *p)
+{
+	if (!f->told_flags && f->policy.push && p->t_flags != p->l_flags &&
+		(l_flags & ~f->policy.permanent) != 0) {
+		f->told_flags = true;
+		log_msg(LOG_INFO, "%s: the server does not keep all flags; "
+			"those stay local", f->job->title);
+	}
+}
+
+/* Flags of a known or adopted message: rename now, STORE later, record last. */
+enum err
+folder_agree(struct folder *f, const struct plan *p, struct local *l,
+	const struct rec *t, const struct listed *s, uint32_t recno)
+{
+	uint32_t had = l->flags & MAILDIR_FLAGS_SYSTEM;
+	struct rec name = t != NULL ? *t : (struct rec){.kind = 3};
+	struct pend *pend;
+	enum err e = ERR_OK;
+
+	if (p->l_flags != had) {
+		e = folder_reflag(f, l, p->l_flags);
+		if (e == ERR_NOENT || e == ERR_EXIST) {
+			folder_message_failed(f, l->uid,
+				"its file could not be renamed; next run");
+			return ERR_OK;
+		}
+		f->stats.flags_local++;
+	}
+	if (e == ERR_OK && (t == NULL || t->state != REC_PRESENT)) {
+		e = folder_name_to_rec(f, l, &name);
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	told_flags(f, had, p);
+	pend = folder_pend_add(f, PEND_FLAGS, l->uid, recno);
+	pend->flags = p->t_flags;
+	pend->size = s->size != 0 ? s->size : name.size;
+	pend->mkey = name.mkey;
+	pend->n_time = name.n_time;
+	pend->n_seq = name.n_seq;
+	pend->pid = name.pid;
+	pend->host = name.host;
+	pend->kind = name.kind;
+	pend->add = (uint8_t)p->store_add;
+	pend->del = (uint8_t)p->store_del;
+	pend->stage = p->store_add | p->store_del ? PEND_UNSENT : PEND_ACTED;
+	f->stats.flags_remote += pend->stage == PEND_UNSENT;
+	return ERR_OK;
+}
+
+static enum err
+adopt(struct folder *f, const struct plan *p, struct local *l,
+	const struct rec *t, const struct listed *s, uint32_t recno)
+{
+	bool own = (l->bits & LOCAL_WHOLE) == 0 && l->kind == MAILDIR_OWN;
+	bool known = f->job->known_validity != 0 &&
+		f->job->known_validity == f->uidvalidity;
+
+	if (own || known) {
+		f->stats.adopted++;
+		return folder_agree(f, p, l, t, s, recno);
+	}
+	return folder_proof_add(f, s, l, t, recno);
+}
+
+static const char *
+plan_words(enum plan_act act)
+{
+	switch (act) {
+	case PLAN_WANT:
+	case PLAN_DOWNLOAD:
+		return "download";
+	case PLAN_ADOPT:
+		return "adopt the file that is there";
+	case PLAN_FLAGS:
+		return "bring flags together";
+	case PLAN_DELETE_REMOTE:
+		return "delete on the server (its file is gone)";
+	case PLAN_DELETE_LOCAL:
+		return "delete the file (gone on the server)";
+	case PLAN_NEW:
+		return "upload again (unknown to the server)";
+	default:
+		return NULL;
+	}
+}
+
+static enum err
+act(struct folder *f, const struct plan *p, struct local *l,
+	const struct rec *t, uint32_t uid, uint32_t recno)
+{
+	struct listed s = f->s;
+
+	if (f->job->dry_run) {
+		if (plan_words(p->act) != NULL) {
+			log_msg(LOG_INFO, "[DRYRUN] %s: message %u: %s",
+				f->job->title, uid, plan_words(p->act));
+		}
+		return ERR_OK;
+	}
+	switch (p->act) {
+	case PLAN_WANT:
+		return want(f, &s);
+	case PLAN_DOWNLOAD:
+		f->stats.down_todo++;
+		return ERR_OK;
+	case PLAN_ADOPT:
+		return adopt(f, p, l, t, &s, recno);
+	case PLAN_FLAGS:
+		return folder_agree(f, p, l, t, &s, recno);
+	case PLAN_DELETE_REMOTE:
+		return doom(f, DOOM_REMOTE, uid, recno, NULL);
+	case PLAN_DELETE_LOCAL:
+		return doom(f, DOOM_LOCAL, uid, recno, l);
+	case PLAN_NEW:
+		return doom(f, DOOM_NEW, uid, recno, l);
+	case PLAN_FORGET:
+		return doom(f, DOOM_FORGET, uid, recno, NULL);
+	case PLAN_NONE:
+	default:
+		return ERR_OK;
+	}
+}
+
+static enum err
+join_uid(struct folder *f, uint32_t uid)
+{
+	struct plan_case c = {0};
+	struct plan plan;
+	struct local l = {0};
+	const struct rec *t = NULL;
+	uint32_t recno = NO_RECORD;
+	enum err e;
+
+	if (f->have_t && f->t.uid == uid) {
+		t = &f->t;
+		recno = f->t_recno;
+		c.t = true;
+		c.state = t->state;
+		c.t_flags = t->flags & MAILDIR_FLAGS_SYSTEM;
+		f->alive += t->state == REC_PRESENT;
+	}
+	e = take_local(f, uid, t, &l, &c.l);
+	if (e != ERR_OK) {
+		return e;
+	}
+	c.l_flags = l.flags & MAILDIR_FLAGS_SYSTEM;
+	c.s = f->have_s && f->s.uid == uid;
+	c.s_flags = c.s ? f->s.flags : 0;
+	sync_plan(&c, &f->policy, &plan);
+	e = act(f, &plan, &l, t, uid, recno);
+	f->have_s = f->have_s && !c.s;
+	f->have_t = f->have_t && !c.t;
+	return e;
+}
+
+static enum err
+settle_one(struct folder *f, const struct doomed *d)
+{
+	char name[CFG_NAME];
+	struct rec r;
+	enum err e;
+
+	if (d->what == DOOM_FORGET) {
+		e = table_get(&f->table, d->recno, &r);
+		if (e == ERR_OK) {
+			r.state = REC_GONE;
+			e = folder_record(f, d->recno, &r);
+		}
+		return e;
+	}
+	if (d->what != DOOM_NEW) {
+		return ERR_OK;
+	}
+	e = folder_strip(f, &d->l, name);
+	if (e == ERR_OK) {
+		e = folder_add_fresh(f, d->l.where, name);
+	}
+	return e == ERR_NOENT ? ERR_OK : e;
+}
+
+/* The listing is complete: what it lacks is really not there. */
+static enum err
+settle(struct folder *f)
+{
+	const uint8_t *p;
+	struct doomed d;
+	size_t n;
+	enum err e;
+
+	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
+		return err_set(ERR_GUARD,
+			"%u files bear a UID of this folder that the server "
+			"does not know; they were not uploaded. If they are "
+			"to be, remove \",U=...\" from their names",
+			f->renewed);
+	}
+	e = spill_rewind(&f->doomed);
+	while (e == ERR_OK && (e = spill_next(&f->doomed, &p, &n)) == ERR_OK) {
+		folder_doomed_dec(&d, p);
+		e = settle_one(f, &d);
+	}
+	return e == ERR_END ? ERR_OK : e;
+}
+
+static enum err
+finish(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	sort_end(&f->local_sort);
+	f->local_sorting = false;
+	folder_list_end(f);
+	f->join_done = true;
+	f->head.alive = f->alive;
+	if (f->list.seen != f->exists) {
+		f->incomplete = true;
+	}
+	if (!f->incomplete && !f->job->dry_run) {
+		e = settle(f);
+	}
+	folder_enter(f, f->job->dry_run ? FOLDER_CLOSE : FOLDER_DOWN);
+	return e;
+}
+
+/* The streams ended: first what the join started has to be done with. */
+static enum err
+end_of_join(struct folder *f)
+{
+	if (f->proof.n > 0) {
+		folder_enter(f, FOLDER_PROOF);
+		return ERR_OK;
+	}
+	if (f->pend_n > 0) {
+		folder_store_begin(f);
+		return ERR_OK;
+	}
+	return finish(f);
+}
+
+enum err
+folder_join_step(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	if (f->stopping) {
+		return err_set(ERR_STOPPED, "stopped");
+	}
+	for (int i = 0; i < SLICE && e == ERR_OK; i++) {
+		uint32_t uid = UINT32_MAX;
+
+		if (folder_pend_full(f)) {
+			folder_store_begin(f);
+			return ERR_OK;
+		}
+		if (f->proof.n >= CFG_UPLOADS) {
+			folder_enter(f, FOLDER_PROOF);
+			return ERR_OK;
+		}
+		e = pull_s(f);
+		if (e == ERR_OK) {
+			e = pull_l(f);
+		}
+		if (e == ERR_OK) {
+			e = pull_t(f);
+		}
+		if (e != ERR_OK) {
+			break;
+		}
+		if (!f->have_s && !f->have_l && !f->have_t) {
+			return end_of_join(f);
+		}
+		uid = f->have_s && f->s.uid < uid ? f->s.uid : uid;
+		uid = f->have_l && f->l.uid < uid ? f->l.uid : uid;
+		uid = f->have_t && f->t.uid < uid ? f->t.uid : uid;
+		e = join_uid(f, uid);
+	}
+	return e;
+}

@@ -1,0 +1,122 @@
+/*
+ * folder_part: what the files of the folder machine call of each other. Not
+ * for anybody else. Every *_step returns ERR_OK (progress or phase change),
+ * ERR_AGAIN (waits for the server) or an error that ends the folder.
+ */
+#ifndef WHERRY_SYNC_FOLDER_PART_H
+#define WHERRY_SYNC_FOLDER_PART_H
+
+#include "base/codec.h"
+#include "base/le.h"
+#include "base/log.h"
+#include "sync/folder.h"
+
+#define NO_RECORD UINT32_MAX
+
+/* folder.c */
+void folder_enter(struct folder *f, enum folder_phase phase);
+enum err folder_events(struct folder *f); /* pulls all that are there */
+void folder_message_failed(struct folder *f, uint32_t uid, const char *what);
+
+/* folder_select.c: SELECT, UIDVALIDITY, windows of the listing */
+enum err folder_select_begin(struct folder *f);
+enum err folder_select_step(struct folder *f);
+void folder_select_event(struct folder *f, const struct imap_event *ev);
+enum err folder_list_pump(struct folder *f); /* sends further windows */
+enum err folder_list_event(struct folder *f, const struct imap_event *ev);
+/* Next listed message in UID order: ERR_OK, ERR_END, ERR_AGAIN. */
+enum err folder_list_next(struct folder *f, struct listed *out);
+void folder_list_end(struct folder *f);
+
+/* folder_local.c: scan of the Maildir, names */
+enum err folder_scan_begin(struct folder *f);
+enum err folder_scan_step(struct folder *f);
+enum err folder_local_next(struct folder *f, struct local *out);
+/* The file name of l. */
+enum err folder_local_name(struct folder *f, const struct local *l,
+	struct buf *out);
+void folder_local_enc(const struct local *l, uint8_t out[LOCAL_REC]);
+void folder_local_dec(struct local *l, const uint8_t in[LOCAL_REC]);
+/* l from a file name; may add to the name spill. */
+enum err folder_local_parse(struct folder *f, enum maildir_where where,
+	const char *name, const struct maildir_name *n, struct local *out);
+/* The base name fields of a record from those of a file, and back. */
+enum err folder_name_to_rec(struct folder *f, const struct local *l,
+	struct rec *r);
+bool folder_same_name(struct folder *f, const struct local *l,
+	const struct rec *r);
+/* Gives l the flags wanted (five bits); renames the file at once. */
+enum err folder_reflag(struct folder *f, struct local *l, uint32_t flags);
+/* Takes the UID out of the name of l; fresh name (CFG_NAME) in out. */
+enum err folder_strip(struct folder *f, const struct local *l, char *out);
+/* Finds the file whose stem is that of `name`, wherever its flags moved it. */
+enum err folder_find_stem(struct folder *f, const char *name,
+	enum maildir_where *where, char *found);
+enum err folder_add_fresh(struct folder *f, enum maildir_where where,
+	const char *name);
+
+/* folder_join.c */
+enum err folder_join_begin(struct folder *f);
+enum err folder_join_step(struct folder *f);
+/* What follows from an absence: acted on last, and only when the listing is
+ * known to be complete. */
+enum doom { DOOM_REMOTE = 1, DOOM_LOCAL, DOOM_NEW, DOOM_FORGET };
+struct doomed {
+	enum doom what;
+	uint32_t uid, recno;
+	struct local l;
+};
+/* Brings the flags of a known or adopted message together (plan p). */
+enum err folder_agree(struct folder *f, const struct plan *p, struct local *l,
+	const struct rec *t, const struct listed *s, uint32_t recno);
+#define DOOMED_REC (12u + LOCAL_REC)
+void folder_doomed_dec(struct doomed *d, const uint8_t *p);
+
+/* folder_proof.c: adoption by header keys */
+enum err folder_proof_add(struct folder *f, const struct listed *s,
+	const struct local *l, const struct rec *t, uint32_t recno);
+enum err folder_proof_step(struct folder *f);
+enum err folder_proof_event(struct folder *f, const struct imap_event *ev);
+/* Header key and size (as sent: CRLF) of a file; *has_nul may be NULL. */
+enum err folder_measure(struct folder *f, enum maildir_where where,
+	const char *name, struct sync_key *key, uint64_t *size, bool *has_nul,
+	int64_t *mtime);
+
+/* folder_pend.c: results, durability, records */
+bool folder_pend_full(const struct folder *f);
+struct pend *folder_pend_add(struct folder *f, enum pend_what what,
+	uint32_t uid, uint32_t recno);
+/* One flush: what was acted becomes durable, then records; downloaded files
+ * get their names. final: everything. */
+enum err folder_flush(struct folder *f, bool final);
+enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
+void folder_tmp_name(const struct folder *f, uint32_t tmp, struct buf *out);
+void folder_tmp_clean(struct folder *f);
+
+/* folder_store.c: STORE of the pending flag changes */
+void folder_store_begin(struct folder *f);
+enum err folder_store_step(struct folder *f);
+enum err folder_store_event(struct folder *f, const struct imap_event *ev);
+
+/* folder_body.c: a literal on its way to tmp/ or into a key */
+enum err folder_body_event(struct folder *f, const struct imap_event *ev);
+void folder_body_drop(struct folder *f);
+
+/* folder_down.c */
+enum err folder_down_step(struct folder *f);
+enum err folder_down_event(struct folder *f, const struct imap_event *ev);
+
+/* folder_up.c, folder_recover.c */
+enum err folder_up_step(struct folder *f);
+enum err folder_up_event(struct folder *f, const struct imap_event *ev);
+enum err folder_up_resume(struct folder *f);
+enum err folder_recover_ask(struct folder *f);
+enum err folder_recover_begin(struct folder *f);
+enum err folder_recover_step(struct folder *f);
+enum err folder_recover_event(struct folder *f, const struct imap_event *ev);
+
+/* folder_delete.c */
+enum err folder_delete_step(struct folder *f);
+enum err folder_delete_event(struct folder *f, const struct imap_event *ev);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * folder_pend: results on their way to become records.
+ *
+ * Order of durability (one flush per batch): the data of the downloads of
+ * this batch and the names of the one before become durable by one syncfs;
+ * then records of what was acted before; then the downloads get their names
+ * (PEND_UNSENT to PEND_ACTED), whose durability the next flush brings. Where
+ * syncfs cannot be trusted every file is synced when it is complete, and the
+ * directories here.
+ */
+#include <string.h>
+
+#include "sync/folder_part.h"
+
+#define TMP_PREFIX "wherry."
+
+bool
+folder_pend_full(const struct folder *f)
+{
+	return f->pend_n >= CFG_RING - 1;
+}
+
+struct pend *
+folder_pend_add(struct folder *f, enum pend_what what, uint32_t uid,
+	uint32_t recno)
+{
+	struct pend *p = &f->pend[f->pend_n++];
+
+	f->pend_new++;
+	memset(p, 0, sizeof(*p));
+	p->what = (uint8_t)what;
+	p->uid = uid;
+	p->recno = recno;
+	p->kind = 3;
+	return p;
+}
+
+enum err
+folder_record(struct folder *f, uint32_t recno, const struct rec *r)
+{
+	f->table_touched = true;
+	if (recno == NO_RECORD) {
+		return table_append(&f->table, r, &recno);
+	}
+	return table_put(&f->table, recno, r);
+}
+
+void
+folder_tmp_name(const struct folder *f, uint32_t tmp, struct buf *out)
+{
+	(void)f;
+	buf_fmt(out, TMP_PREFIX "%u", tmp);
+	buf_cstr(out);
+}
+
+/* What an earlier run left in tmp/; nobody else uses our prefix there, and
+ * the folder is locked. */
+void
+folder_tmp_clean(struct folder *f)
+{
+	struct fs_walk w;
+	const char *name;
+	enum fs_type type;
+
+	if (f->job->dry_run || fs_walk_open(&w, f->box.tmp, f->walk_buf,
+		sizeof(f->walk_buf)) != ERR_OK) {
+		return;
+	}
+	while (fs_walk_next(&w, &name, &type) == ERR_OK) {
+		if (span_starts(span_of(name), SPAN(TMP_PREFIX))) {
+			(void)fs_unlink(f->box.tmp, name);
+		}
+	}
+	fs_walk_close(&w);
+}
+
+static enum err
+make_durable(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	if (f->job->durability != FOLDER_OFF) {
+		if (f->job->durability == FOLDER_BATCH &&
+			fs_sync_all_trusted(f->box.top)) {
+			e = fs_sync_all(f->box.top);
+		} else {
+			e = fs_sync(f->box.sub[MAILDIR_NEW]);
+			if (e == ERR_OK) {
+				e = fs_sync(f->box.sub[MAILDIR_CUR]);
+			}
+		}
+	}
+	return e == ERR_OK ? heap_sync(&f->heap) : e;
+}
+
+static enum err
+write_record(struct folder *f, const struct pend *p)
+{
+	struct rec r = {.uid = p->uid, .flags = p->flags, .size = p->size,
+		.state = p->what == PEND_GONE ? REC_GONE : REC_PRESENT,
+		.mkey = p->mkey, .n_time = p->n_time, .n_seq = p->n_seq,
+		.pid = p->pid, .host = p->host, .kind = p->kind};
+
+	return folder_record(f, p->recno, &r);
+}
+
+static enum err
+own_base(struct folder *f, struct pend *p, struct buf *out)
+{
+	char text[CFG_NAME];
+	struct buf host;
+	enum err e;
+
+	BUF_INIT(&host, text);
+	buf_fmt(&host, "%u.%s", f->uidvalidity, f->job->hostname);
+	p->kind = MAILDIR_OWN;
+	p->n_time = p->date > 0 && p->date <= UINT32_MAX ? (uint32_t)p->date
+							  : 0;
+	p->n_seq = p->uid;
+	e = heap_host(&f->heap, buf_get(&host), &p->host);
+	buf_fmt(out, "%u_%u.", p->n_time, p->n_seq);
+	buf_span(out, buf_get(&host));
+	return e;
+}
+
+/* A complete file in tmp/ gets its name. */
+static enum err
+deliver(struct folder *f, struct pend *p)
+{
+	char base_text[CFG_NAME], name[CFG_NAME], tmp[32];
+	fs_fd sub = f->box.sub[p->flags & MAILDIR_S ? MAILDIR_CUR
+						     : MAILDIR_NEW];
+	struct buf base, n, t;
+	enum err e;
+
+	BUF_INIT(&base, base_text);
+	BUF_INIT(&n, name);
+	BUF_INIT(&t, tmp);
+	e = own_base(f, p, &base);
+	maildir_name_build(&n, buf_get(&base), p->uid, f->fmd5,
+		f->job->infosep, p->flags);
+	buf_cstr(&n);
+	folder_tmp_name(f, p->tmp, &t);
+	if (e == ERR_OK) {
+		e = base.err != ERR_OK ? base.err : n.err;
+	}
+	if (e == ERR_OK) {
+		e = fs_rename_new(f->box.tmp, tmp, sub, name);
+	}
+	if (e == ERR_EXIST) { /* delivered before a crash: the same message */
+		e = fs_unlink(f->box.tmp, tmp);
+	}
+	p->stage = PEND_ACTED;
+	f->stats.down += e == ERR_OK;
+	return e;
+}
+
+enum err
+folder_flush(struct folder *f, bool final)
+{
+	uint32_t keep = 0, unsent = 0;
+	enum err e;
+
+	if (f->pend_n == 0) {
+		return ERR_OK;
+	}
+	e = make_durable(f);
+	for (uint32_t i = 0; i < f->pend_n && e == ERR_OK; i++) {
+		struct pend *p = &f->pend[i];
+
+		if (p->stage == PEND_ACTED) {
+			e = write_record(f, p);
+		} else if (p->stage == PEND_UNSENT) {
+			if (p->what == PEND_DOWN) {
+				e = deliver(f, p);
+				f->pend[keep++] = *p;
+				unsent++;
+			} else if (!final) {
+				f->pend[keep++] = *p;
+			}
+		}
+	}
+	f->pend_n = keep;
+	f->pend_new = 0;
+	f->pend_bytes = 0;
+	if (e == ERR_OK && final && unsent > 0) {
+		return folder_flush(f, true);
+	}
+	return e;
+}

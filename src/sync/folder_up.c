@@ -1,0 +1,554 @@
+/*
+ * folder_up: new files to the server, never twice.
+ *
+ * In batches of CFG_UPLOADS: measure (size as it will be sent, header key);
+ * write the intents and make them durable; only then APPEND, pipelined where
+ * the server takes LITERAL+; the UID from APPENDUID (RFC 4315 3), else by the
+ * header keys of what is new; the file gets its UID; the server is asked
+ * whether it lists them (only then may a later absence mean a deletion); a
+ * flush; records; the journal is emptied. What a crash leaves of this is
+ * settled by folder_recover.c.
+ */
+#include <string.h>
+
+#include "sync/folder_part.h"
+
+enum { GATHER, SEND, ANSWERS, RESOLVE, PLACE, CONFIRM, CONFIRMING, RECORD };
+
+#define TAGS_LEN 56 /* ",U=4294967295,FMD5=<32>:2,DFRST" and a bit */
+
+static const char *
+refusal(const struct folder *f, const char *name, uint64_t size, bool nul)
+{
+	struct maildir_name n;
+
+	maildir_name_parse(&n, span_of(name), f->fmd5, f->job->infosep);
+	if (size == 0) {
+		return "is empty; servers refuse empty messages";
+	}
+	if (nul) {
+		return "has a NUL byte, which IMAP cannot carry";
+	}
+	if (f->conn->append_limit != 0 && size > f->conn->append_limit) {
+		return "is larger than the server takes (APPENDLIMIT)";
+	}
+	if (size > UINT32_MAX) {
+		return "is larger than 4 GiB";
+	}
+	if (n.stem.n + TAGS_LEN >= CFG_NAME) {
+		return "has a name too long for a UID to be added; rename it";
+	}
+	return NULL;
+}
+
+static void
+refuse(struct folder *f, const char *name, const char *why)
+{
+	f->stats.failed++;
+	log_msg(LOG_ERROR, "%s: not uploaded: %s %s", f->job->title, name,
+		why);
+}
+
+/* One file into the batch; what cannot be sent is told and left. */
+static enum err
+prepare(struct folder *f, enum maildir_where where, const char *name)
+{
+	struct upload *u = &f->uploads[f->up.n];
+	struct maildir_name n;
+	struct sync_key key;
+	uint64_t size = 0;
+	bool nul = false;
+	const char *why;
+	enum err e;
+
+	memset(u, 0, sizeof(*u));
+	e = folder_measure(f, where, name, &key, &size, &nul, &u->date);
+	if (e == ERR_NOENT) {
+		return ERR_OK; /* gone or renamed since the scan: next run */
+	}
+	if (e != ERR_OK) {
+		refuse(f, name, err_detail());
+		return err_scope(e) >= SCOPE_ACCOUNT && e != ERR_PERM ? e
+								       : ERR_OK;
+	}
+	why = refusal(f, name, size, nul);
+	if (why != NULL) {
+		refuse(f, name, why);
+		return ERR_OK;
+	}
+	maildir_name_parse(&n, span_of(name), f->fmd5, f->job->infosep);
+	u->flags = n.flags & MAILDIR_FLAGS_SYSTEM & f->policy.permanent;
+	u->intent = (struct intent){.uidvalidity = f->uidvalidity,
+		.uidnext = f->up.u0, .size = (uint32_t)size,
+		.mkey = sync_key_get(&key), .where = (uint8_t)where};
+	memcpy(u->intent.name, name, strlen(name) + 1);
+	u->state = UPLOAD_READY;
+	f->up.n++;
+	return journal_add(&f->journal, &u->intent);
+}
+
+static enum err
+gather(struct folder *f)
+{
+	const uint8_t *p;
+	size_t n;
+	enum err e = ERR_OK;
+
+	f->up.n = f->up.next = f->up.busy = 0;
+	while (e == ERR_OK && f->up.n < CFG_UPLOADS && !f->up.eof) {
+		e = spill_next(&f->fresh, &p, &n);
+		if (e == ERR_END) {
+			f->up.eof = true;
+			e = ERR_OK;
+		} else if (e == ERR_OK) {
+			e = prepare(f, (enum maildir_where)p[0],
+				(const char *)p + 1);
+		}
+	}
+	if (e == ERR_OK && f->up.n > 0) {
+		e = journal_commit(&f->journal);
+	}
+	f->up.step = SEND;
+	return e;
+}
+
+static void
+append_line(struct folder *f, const struct upload *u)
+{
+	imap_text(f->conn, "APPEND ");
+	imap_mailbox(f->conn, f->job->remote);
+	imap_text(f->conn, " ");
+	imap_flags(f->conn, u->flags);
+	imap_text(f->conn, " ");
+	if (u->date > 0) {
+		imap_text(f->conn, "\"");
+		date_enc(&f->conn->line, u->date);
+		imap_text(f->conn, "\" ");
+	}
+}
+
+static enum err
+open_upload(struct folder *f)
+{
+	struct upload *u = &f->uploads[f->up.next];
+	enum err e;
+
+	if (imap_room(f->conn) < CFG_CMD_LINE + 64) {
+		return ERR_AGAIN;
+	}
+	e = fs_open(f->box.sub[u->intent.where], u->intent.name, FS_READ, 0,
+		&f->up.fd);
+	if (e == ERR_NOENT) {
+		u->state = UPLOAD_FAILED; /* renamed meanwhile: next run */
+		f->up.next++;
+		return ERR_OK;
+	}
+	if (e == ERR_OK) {
+		e = imap_begin(f->conn, IMAP_CMD_APPEND, f->up.next);
+	}
+	if (e != ERR_OK) {
+		fs_close(&f->up.fd);
+		return e;
+	}
+	append_line(f, u);
+	e = imap_end_literal(f->conn, u->intent.size, &f->up.waiting);
+	f->up.sending = e == ERR_OK;
+	f->up.cr = false;
+	f->up.busy += e == ERR_OK;
+	u->state = UPLOAD_SENT;
+	return e;
+}
+
+/* LF to CR LF in place behind `in`; returns the new length. */
+static size_t
+to_crlf(struct folder *f, const char *in, size_t n, char *out)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (in[i] == '\n' && !f->up.cr) {
+			out[at++] = '\r';
+		}
+		f->up.cr = in[i] == '\r';
+		out[at++] = in[i];
+	}
+	return at;
+}
+
+static enum err
+close_upload(struct folder *f)
+{
+	fs_close(&f->up.fd);
+	f->up.sending = false;
+	f->up.next++;
+	return imap_literal_end(f->conn);
+}
+
+/* Sends as much of the open file as there is room for. */
+static enum err
+pump(struct folder *f)
+{
+	char in[1024], out[2048];
+	size_t n = 0;
+	enum err e;
+
+	if (f->up.waiting || imap_room(f->conn) < sizeof(out)) {
+		return ERR_AGAIN;
+	}
+	e = fs_read(f->up.fd, in, sizeof(in), &n);
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (n == 0) {
+		return close_upload(f);
+	}
+	n = to_crlf(f, in, n, out);
+	f->stats.up_bytes += n;
+	return imap_literal(f->conn, out, n);
+}
+
+static enum err
+send_all(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && f->up.next < f->up.n) {
+		if (f->up.sending) {
+			e = pump(f);
+		} else if (f->stopping) {
+			f->up.n = f->up.next;
+		} else {
+			e = open_upload(f);
+		}
+	}
+	if (e == ERR_OK) {
+		f->up.step = ANSWERS;
+	}
+	return e;
+}
+
+static bool
+any(const struct folder *f, enum upload_state state)
+{
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		if (f->uploads[i].state == state) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* base,U=..,FMD5=.. with the info that the file has now. */
+static enum err
+placed_name(struct folder *f, const char *name, uint32_t uid, char *out)
+{
+	char memory[CFG_NAME];
+	struct maildir_name n;
+	struct buf stripped, b;
+
+	BUF_INIT(&stripped, memory);
+	maildir_name_parse(&n, span_of(name), f->fmd5, f->job->infosep);
+	maildir_name_strip(&stripped, &n);
+	maildir_name_parse(&n, buf_get(&stripped), f->fmd5, f->job->infosep);
+	buf_init(&b, out, CFG_NAME);
+	buf_span(&b, n.stem);
+	buf_fmt(&b, ",U=%u,FMD5=%s%c", uid, f->fmd5, f->job->infosep);
+	buf_span(&b, n.info.n > 0 ? n.info : SPAN("2,"));
+	buf_cstr(&b);
+	return stripped.err != ERR_OK ? stripped.err : b.err;
+}
+
+static enum err
+place(struct folder *f, struct upload *u)
+{
+	char to[CFG_NAME], found[CFG_NAME];
+	enum maildir_where where = u->intent.where;
+	const char *name = u->intent.name;
+	enum err e = ERR_NOENT;
+
+	for (int i = 0; i < 2 && e == ERR_NOENT; i++) {
+		if (i > 0) { /* another program changed its flags meanwhile */
+			e = folder_find_stem(f, u->intent.name, &where, found);
+			name = found;
+			if (e != ERR_OK) {
+				break;
+			}
+		}
+		e = placed_name(f, name, u->uid, to);
+		if (e == ERR_OK) {
+			e = fs_rename_new(f->box.sub[where], name,
+				f->box.sub[where], to);
+		}
+	}
+	if (e == ERR_OK) {
+		memcpy(u->intent.name, to, strlen(to) + 1);
+		u->intent.where = (uint8_t)where;
+		u->state = UPLOAD_PLACED;
+		return ERR_OK;
+	}
+	/* Removed while it was sent: it comes back as a download, and can be
+	 * removed again. */
+	u->state = UPLOAD_FAILED;
+	return e == ERR_NOENT || e == ERR_EXIST ? ERR_OK : e;
+}
+
+static enum err
+place_all(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
+		if (f->uploads[i].state == UPLOAD_KNOWN) {
+			e = place(f, &f->uploads[i]);
+		} else if (f->uploads[i].state == UPLOAD_STORED) {
+			refuse(f, f->uploads[i].intent.name,
+				"was sent, but the server does not show it");
+		}
+	}
+	f->up.step = any(f, UPLOAD_PLACED) ? CONFIRM : RECORD;
+	return e;
+}
+
+static void
+sort_uids(uint32_t *uids, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t x = uids[i], j = i;
+
+		for (; j > 0 && uids[j - 1] > x; j--) {
+			uids[j] = uids[j - 1];
+		}
+		uids[j] = x;
+	}
+}
+
+static enum err
+confirm(struct folder *f)
+{
+	char memory[CFG_CMD_LINE - 128];
+	uint32_t uids[CFG_UPLOADS], n = 0;
+	struct imap_set set;
+	enum err e = imap_begin(f->conn, IMAP_CMD_LISTING, 0);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		if (f->uploads[i].state == UPLOAD_PLACED) {
+			uids[n++] = f->uploads[i].uid;
+		}
+	}
+	sort_uids(uids, n);
+	imap_set_init(&set, memory, sizeof(memory));
+	for (uint32_t i = 0; i < n; i++) {
+		(void)imap_set_add(&set, uids[i]); /* equal ones: once */
+	}
+	imap_text(f->conn, "UID FETCH ");
+	imap_span(f->conn, imap_set_text(&set));
+	imap_text(f->conn, " (UID FLAGS)");
+	f->up.step = CONFIRMING;
+	f->up.busy++;
+	return imap_end(f->conn, 0);
+}
+
+static enum err
+record_one(struct folder *f, const struct upload *u)
+{
+	struct maildir_name n;
+	struct local l;
+	struct rec r = {0};
+	struct pend *p;
+	enum err e;
+
+	maildir_name_parse(&n, span_of(u->intent.name), f->fmd5,
+		f->job->infosep);
+	e = folder_local_parse(f, u->intent.where, u->intent.name, &n, &l);
+	if (e == ERR_OK) {
+		e = folder_name_to_rec(f, &l, &r);
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	p = folder_pend_add(f, PEND_UP, u->uid, NO_RECORD);
+	p->flags = u->flags;
+	p->size = u->intent.size;
+	p->mkey = u->intent.mkey;
+	p->n_time = r.n_time;
+	p->n_seq = r.n_seq;
+	p->pid = r.pid;
+	p->host = r.host;
+	p->kind = r.kind;
+	p->stage = PEND_ACTED;
+	return ERR_OK;
+}
+
+static enum err
+record_all(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
+		if (f->uploads[i].state == UPLOAD_SEEN) {
+			f->stats.up++;
+			e = record_one(f, &f->uploads[i]);
+		}
+	}
+	if (e == ERR_OK) {
+		e = folder_flush(f, true);
+	}
+	if (e == ERR_OK && !f->up.hold && !journal_empty(&f->journal)) {
+		e = journal_clear(&f->journal);
+	}
+	f->up.n = 0;
+	f->up.step = GATHER;
+	if (f->up.recovering) {
+		f->up.recovering = false;
+		return e == ERR_OK ? folder_scan_begin(f) : e;
+	}
+	return e;
+}
+
+static enum err
+all_done(struct folder *f)
+{
+	if (f->stopping) {
+		return err_set(ERR_STOPPED, "stopped");
+	}
+	folder_enter(f, FOLDER_DELETE);
+	return ERR_OK;
+}
+
+static enum err
+first_step(struct folder *f)
+{
+	if (f->stopping || f->up.hold || !f->policy.push || f->up.eof) {
+		return all_done(f);
+	}
+	if (f->up.u0 == 0) {
+		f->up.u0 = f->has_uidnext ? f->uidnext : f->table.last_uid + 1;
+		enum err e = spill_rewind(&f->fresh);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+	}
+	return gather(f);
+}
+
+enum err
+folder_up_step(struct folder *f)
+{
+	switch (f->up.step) {
+	case GATHER:
+		return first_step(f);
+	case SEND:
+		return send_all(f);
+	case ANSWERS:
+		if (f->up.busy > 0) {
+			return ERR_AGAIN;
+		}
+		f->up.step = any(f, UPLOAD_STORED) ? RESOLVE : PLACE;
+		return f->up.step == RESOLVE ? folder_recover_ask(f) : ERR_OK;
+	case RESOLVE:
+		if (f->up.resolve) {
+			return ERR_AGAIN;
+		}
+		f->up.step = PLACE;
+		return ERR_OK;
+	case PLACE:
+		return place_all(f);
+	case CONFIRM:
+		return confirm(f);
+	case CONFIRMING:
+		if (f->up.busy > 0) {
+			return ERR_AGAIN;
+		}
+		f->up.step = RECORD;
+		return ERR_OK;
+	case RECORD:
+	default:
+		return record_all(f);
+	}
+}
+
+/* From the recovery: the batch of uploads[] has its UIDs. */
+enum err
+folder_up_resume(struct folder *f)
+{
+	f->up.recovering = true;
+	f->up.step = PLACE;
+	folder_enter(f, FOLDER_UP);
+	return ERR_OK;
+}
+
+static enum err
+appended(struct folder *f, const struct imap_event *ev)
+{
+	struct upload *u = &f->uploads[ev->cookie % CFG_UPLOADS];
+
+	f->up.busy -= f->up.busy > 0;
+	if (ev->status == IMAP_OK) {
+		u->state = u->uid != 0 ? UPLOAD_KNOWN : UPLOAD_STORED;
+		return ERR_OK;
+	}
+	u->state = UPLOAD_FAILED;
+	f->stats.failed++;
+	log_msg(LOG_ERROR, "%s: the server did not take %s: %s",
+		f->job->title, u->intent.name, f->conn->text);
+	if (ev->code == IMAP_CODE_OVERQUOTA) {
+		f->up.eof = true; /* no room for the others either */
+	}
+	if (f->up.sending && f->up.next == ev->cookie) {
+		if (!f->up.waiting) {
+			return err_set(ERR_NET, "an upload was refused half "
+				"way");
+		}
+		imap_literal_drop(f->conn);
+		fs_close(&f->up.fd);
+		f->up.sending = f->up.waiting = false;
+		f->up.next++;
+	}
+	return ERR_OK;
+}
+
+static void
+uid_of_append(struct folder *f, const struct imap_event *ev)
+{
+	struct upload *u = &f->uploads[ev->cookie % CFG_UPLOADS];
+
+	if (ev->cmd == IMAP_CMD_APPEND && ev->code == IMAP_CODE_APPENDUID &&
+		ev->value == f->uidvalidity && ev->lo == ev->hi &&
+		ev->lo >= f->up.u0) {
+		u->uid = ev->lo;
+	}
+}
+
+enum err
+folder_up_event(struct folder *f, const struct imap_event *ev)
+{
+	switch (ev->kind) {
+	case IMAP_EV_UIDSET:
+		uid_of_append(f, ev);
+		return ERR_OK;
+	case IMAP_EV_CONTINUE:
+		f->up.waiting = false;
+		return ERR_OK;
+	case IMAP_EV_FETCH_END:
+		for (uint32_t i = 0; i < f->up.n; i++) {
+			if (ev->fetch.has_uid &&
+				f->uploads[i].uid == ev->fetch.uid &&
+				f->uploads[i].state == UPLOAD_PLACED) {
+				f->uploads[i].state = UPLOAD_SEEN;
+			}
+		}
+		return ERR_OK;
+	case IMAP_EV_TAGGED:
+		if (ev->cmd == IMAP_CMD_APPEND) {
+			return appended(f, ev);
+		}
+		f->up.busy -= f->up.busy > 0;
+		return ERR_OK;
+	default:
+		return ERR_OK;
+	}
+}
