@@ -20,11 +20,19 @@ struct conf {
 	fs_fd fd;
 	char path[CFG_PATH];
 	bool offlineimap; /* found in one of OfflineIMAP's places */
-	/* -k and -f style overrides may come later; see conf_override */
+	/* private: the reader (conf_read.h) */
 	uint8_t io[2048];
 	size_t io_at, io_n;
-	uint64_t io_pos;
-	uint32_t line;
+	uint64_t io_pos;    /* of the byte behind io in the file */
+	uint32_t line;	    /* being read, from 1 */
+	uint32_t item_line; /* of the item that was returned last */
+	uint32_t indent, key_indent;
+	bool in_line, at_text, in_key, in_section;
+	enum err err;
+	char section[CFG_NAME], key[CFG_NAME];
+	/* private: conf_get() expands here; conf_check() reads into value */
+	char work[CFG_VALUE];
+	char value[CFG_VALUE + 1];
 };
 
 /* path NULL: $XDG_CONFIG_HOME/wherry/wherry.conf (~/.config without it),
@@ -34,9 +42,11 @@ struct conf {
 enum err conf_open(struct conf *c, const char *path);
 void conf_close(struct conf *c);
 
-/* Value of section/key, interpolated, in out. ERR_NOENT if it is not there;
- * ERR_CONF with "file:line: ..." (bad %(x)s, loops deeper than 10);
- * ERR_LIMIT (CFG_VALUE). *line may be NULL. */
+/* Value of section/key, interpolated, appended to out; lines of a value of
+ * several lines are joined with LF, as in Python. ERR_NOENT if it is not
+ * there; ERR_CONF with "file:line: ..." (bad %(x)s, loops deeper than 10);
+ * ERR_LIMIT (CFG_VALUE, or out is too small). *line may be NULL. Messages
+ * never hold the value. */
 enum err conf_get(struct conf *c, const char *section, const char *key,
 	struct buf *out, uint32_t *line);
 bool conf_has_section(struct conf *c, const char *section);
@@ -58,17 +68,19 @@ struct conf_general {
 	enum conf_fsync fsync;
 };
 enum err conf_general(struct conf *c, struct conf_general *out);
-/* i-th account name of the list into out (blanks stripped); ERR_END. */
+/* i-th account name of the list into out (blanks stripped, empty items left
+ * out); ERR_END; ERR_LIMIT above CFG_ACCOUNTS. */
 enum err conf_account_name(const char *accounts, unsigned i, struct buf *out);
 
-/* Everything about one account, checked; messages carry file and line. */
+/* Everything about one account, checked; messages carry file and line. Holds
+ * secrets: memset it when it is not needed any more. */
 struct conf_account {
 	char name[128];
 	char local_repo[128], remote_repo[128];
 	/* local */
 	char root[CFG_PATH]; /* localfolders, absolute, expanded */
 	char sep;	     /* '.' or '/' */
-	char infosep;	     /* ':' */
+	char infosep;	     /* ':', or '!' (maildir-windows-compatible) */
 	bool local_readonly, local_createfolders, local_sync_deletes;
 	/* remote */
 	char host[256];
@@ -78,22 +90,36 @@ struct conf_account {
 	char passfile[CFG_PATH];
 	char passcmd[1024];
 	bool ssl, starttls;
-	char ca_file[CFG_PATH];	 /* sslcacertfile; "" system bundle */
+	char ca_file[CFG_PATH];	 /* sslcacertfile; "" not set; "OS-DEFAULT" */
 	char fingerprint[1024];
 	char auth[256];		 /* auth_mechanisms, "" default order */
 	bool remote_readonly, remote_createfolders, remote_sync_deletes;
 	bool expunge;
-	uint32_t maxconnections;
-	char filter_remote[CFG_VALUE], filter_local[CFG_VALUE]; /* "" none */
+	uint32_t maxconnections; /* 0: not set */
+	char filter_remote[CFG_VALUE + 1]; /* folderfilter, "" none */
+	char filter_local[CFG_VALUE + 1];
 };
 enum err conf_account(struct conf *c, const char *name,
 	struct conf_account *out);
 
-/* folderfilter: does `expression` (checked by conf_check) accept this name? */
+/* folderfilter: does `expression` accept this name? "" accepts all. ERR_CONF
+ * with what was not understood (no file and line) if conf_check() or
+ * conf_account() did not accept the expression before. Accepted are
+ *   lambda f: f in [...]   f not in (...)   f == '...'   f != '...'
+ *   f in 'text'   f not in 'text'   (a substring, as in Python) */
 enum err conf_filter(const char *expression, struct span folder,
 	bool *accept);
 
-/* "~", "~user" is refused, $VAR and ${VAR}. */
+/* "~" and "~/", $VAR and ${VAR}. "~user" and a variable that is not set are
+ * refused: ERR_CONF. */
 enum err conf_expand_path(const char *in, struct buf *out);
+
+/* i-th place where a configuration is looked for, best first; the last two
+ * are OfflineIMAP's. */
+#define CONF_PLACES 4u
+#define CONF_PLACES_OWN 2u
+enum err conf_place(unsigned i, struct buf *out);
+/* metadata, if it is not set. */
+enum err conf_default_metadata(bool offlineimap, struct buf *out);
 
 #endif
