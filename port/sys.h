@@ -28,8 +28,9 @@ int sys_columns(int fd); /* 80 if unknown */
 /* Asks on /dev/tty without echo; ERR_UNSUPPORTED without a terminal. */
 enum err sys_ask_secret(const char *prompt, char *p, size_t cap);
 
-/* SIGINT, SIGTERM, SIGHUP ask to stop; SIGPIPE is ignored. Interrupts
- * net_poll(). */
+/* SIGINT, SIGTERM, SIGHUP ask to stop; SIGPIPE is ignored. Each interrupts one
+ * net_poll(). A second SIGINT ends the program at once. Call it first in
+ * main(): it also opens /dev/null where a standard descriptor is closed. */
 void sys_signals(void);
 bool sys_stopping(void);
 

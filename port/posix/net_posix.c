@@ -202,7 +202,7 @@ net_poll(struct net_poll *p, size_t n, int timeout_ms)
 	for (i = 0; i < n; i++) {
 		p[i].ready = r > 0 ? ready_of(pfd[i].revents) : 0;
 	}
-	if (r > 0 && pfd[n].revents != 0) {
+	if (r < 0 || pfd[n].revents != 0) {
 		/* One wait is ended per signal; what is done in the course of
 		 * stopping may wait again. */
 		posix_signal_drain();

@@ -39,8 +39,8 @@ int posix_at(fs_fd dir);
 
 /* pipe(2), both ends close-on-exec. */
 enum err posix_pipe(int ends[2]);
-/* For a child between fork and exec: signals as a fresh program has them. */
-void posix_child_signals(void);
+/* fork(2); in the child signals are as a fresh program has them. */
+pid_t posix_fork(void);
 /* Read end of the pipe that a signal writes to; -1 before sys_signals().
  * posix_signal_drain empties it. */
 int posix_signal_fd(void);

@@ -24,16 +24,11 @@ run(int out, const char *command)
 {
 	int null = open("/dev/null", O_RDONLY);
 
-	posix_child_signals();
 	if (null > STDIN_FILENO) {
 		dup2(null, STDIN_FILENO);
 		close(null);
 	}
-	if (out == STDOUT_FILENO) {
-		fcntl(out, F_SETFD, 0); /* we were started without one */
-	} else {
-		dup2(out, STDOUT_FILENO);
-	}
+	dup2(out, STDOUT_FILENO);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }
@@ -51,7 +46,7 @@ proc_start(struct proc *p, const char *command)
 	if (e != ERR_OK) {
 		return e;
 	}
-	pid = fork();
+	pid = posix_fork();
 	if (pid == 0) {
 		run(ends[1], command);
 	}

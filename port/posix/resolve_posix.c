@@ -122,9 +122,8 @@ net_resolve_start(struct net_resolve *r, const char *host, uint16_t port)
 	if (e != ERR_OK) {
 		return e;
 	}
-	pid = fork();
+	pid = posix_fork();
 	if (pid == 0) {
-		posix_child_signals();
 		drop_fds(ends[1]);
 		answer(ends[1], host, digits);
 	}

@@ -47,12 +47,28 @@ on_stop(int sig)
 	errno = e;
 }
 
+/* A program started with a standard descriptor closed would open a mail file
+ * as number 2 and write its messages into it. */
+static void
+fill_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
 void
 sys_signals(void)
 {
 	struct sigaction sa;
 	size_t i;
 
+	fill_standard();
 	if (wake[0] < 0 && posix_pipe(wake) == ERR_OK) {
 		fcntl(wake[0], F_SETFL, O_NONBLOCK);
 		fcntl(wake[1], F_SETFL, O_NONBLOCK);
@@ -78,15 +94,29 @@ sys_stopping(void)
 	return stopping != 0;
 }
 
-void
-posix_child_signals(void)
+/* A signal that reaches the child before it has dropped our handlers would be
+ * swallowed, and would wake us through the shared pipe. So they wait. */
+pid_t
+posix_fork(void)
 {
+	sigset_t block, old;
+	pid_t pid;
 	size_t i;
 
+	sigemptyset(&block);
 	for (i = 0; i < STOP_SIGNALS; i++) {
-		signal(stop_signals[i], SIG_DFL);
+		sigaddset(&block, stop_signals[i]);
 	}
-	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_BLOCK, &block, &old);
+	pid = fork();
+	if (pid == 0) {
+		for (i = 0; i < STOP_SIGNALS; i++) {
+			signal(stop_signals[i], SIG_DFL);
+		}
+		signal(SIGPIPE, SIG_DFL);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return pid;
 }
 
 int

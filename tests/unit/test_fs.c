@@ -1,0 +1,479 @@
+/* The disk contract against a real directory below $TMPDIR or /tmp. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "port/fs.h"
+#include "port/posix/posix.h"
+
+static char root[256];
+static fs_fd dir;
+
+static int
+make_root(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(root, sizeof(root), "%s/wherry-fs-XXXXXX",
+		tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(root) == NULL) {
+		return -1;
+	}
+	err_clear();
+	return fs_open_dir(FS_CWD, root, &dir) == ERR_OK ? 0 : -1;
+}
+
+static int
+drop_root(void **state)
+{
+	char command[300];
+
+	(void)state;
+	fs_close(&dir);
+	snprintf(command, sizeof(command), "rm -rf '%s'", root);
+	return system(command) == 0 ? 0 : -1;
+}
+
+static void
+put_file(const char *name, const char *text)
+{
+	fs_fd fd;
+
+	assert_int_equal(fs_open(dir, name, FS_WRITE | FS_CREATE | FS_TRUNC,
+				 0600, &fd), ERR_OK);
+	assert_int_equal(fs_write(fd, text, strlen(text)), ERR_OK);
+	fs_close(&fd);
+	assert_int_equal(fd, FS_NONE);
+}
+
+static void
+expect_file(const char *name, const char *text)
+{
+	char have[64];
+	size_t got;
+	fs_fd fd;
+
+	assert_int_equal(fs_open(dir, name, FS_READ, 0, &fd), ERR_OK);
+	assert_int_equal(fs_read(fd, have, sizeof(have), &got), ERR_OK);
+	assert_int_equal(got, strlen(text));
+	assert_memory_equal(have, text, got);
+	fs_close(&fd);
+}
+
+static void
+read_and_write(void **state)
+{
+	uint64_t before = fs_written(), size;
+	char have[16];
+	size_t got;
+	fs_fd fd;
+
+	(void)state;
+	assert_int_equal(fs_open(dir, "f", FS_READ | FS_WRITE | FS_CREATE |
+				 FS_EXCL, 0600, &fd), ERR_OK);
+	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	assert_int_equal(fs_write(fd, "hello", 5), ERR_OK);
+	assert_int_equal(fs_pwrite(fd, "J", 1, 0), ERR_OK);
+	assert_int_equal(fs_pwrite(fd, "xyz", 3, 4096), ERR_OK);
+	assert_int_equal(fs_written() - before, 9);
+	assert_int_equal(fs_size(fd, &size), ERR_OK);
+	assert_int_equal(size, 4099);
+	assert_int_equal(fs_pread(fd, have, sizeof(have), 4097, &got), ERR_OK);
+	assert_int_equal(got, 2);
+	assert_memory_equal(have, "yz", 2);
+	assert_int_equal(fs_pread(fd, have, sizeof(have), 9999, &got), ERR_OK);
+	assert_int_equal(got, 0);
+	assert_int_equal(fs_truncate(fd, 5), ERR_OK);
+	assert_int_equal(fs_sync(fd), ERR_OK);
+	fs_close(&fd);
+	expect_file("f", "Jello");
+	assert_int_equal(fs_sync(dir), ERR_OK);
+}
+
+static void
+errors_are_sorted(void **state)
+{
+	char name[CFG_NAME + 64];
+	fs_fd fd = 99;
+	size_t got;
+
+	(void)state;
+	assert_int_equal(fs_open(dir, "none", FS_READ, 0, &fd), ERR_NOENT);
+	assert_int_equal(fd, FS_NONE);
+	assert_non_null(strstr(err_detail(), "open none: No such file"));
+	put_file("f", "x");
+	assert_int_equal(fs_open(dir, "f", FS_WRITE | FS_CREATE | FS_EXCL,
+				 0600, &fd), ERR_EXIST);
+	assert_int_equal(fs_open(dir, "f/g", FS_READ, 0, &fd), ERR_NOENT);
+	assert_int_equal(fs_open_dir(dir, "f", &fd), ERR_NOENT);
+	assert_int_equal(fs_unlink(dir, "none"), ERR_NOENT);
+	assert_int_equal(fs_rmdir(dir, "none"), ERR_NOENT);
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(fs_open(dir, name, FS_READ, 0, &fd), ERR_LIMIT);
+	assert_int_equal(fs_open(FS_CWD, "/dev/full", FS_WRITE, 0, &fd),
+		ERR_OK);
+	assert_int_equal(fs_write(fd, "x", 1), ERR_SPACE);
+	fs_close(&fd);
+	assert_int_equal(fs_read(FS_NONE, name, 1, &got), ERR_IO);
+	fs_close(&fd); /* FS_NONE is ignored */
+}
+
+static void
+directories(void **state)
+{
+	char path[512], longer[CFG_PATH + 2];
+	struct fs_stat st;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/a//b/c/", root);
+	assert_int_equal(fs_mkdirs(path, 0700), ERR_OK);
+	assert_int_equal(fs_mkdirs(path, 0700), ERR_OK);
+	assert_int_equal(fs_stat(dir, "a/b/c", &st), ERR_OK);
+	assert_int_equal(st.type, FS_DIR);
+	assert_int_equal(st.mode, 0700);
+	assert_int_equal(fs_mkdir(dir, "a", 0700), ERR_EXIST);
+	assert_int_equal(fs_rmdir(dir, "a"), ERR_EXIST); /* not empty */
+	put_file("file", "");
+	snprintf(path, sizeof(path), "%s/file/d", root);
+	assert_int_not_equal(fs_mkdirs(path, 0700), ERR_OK);
+	snprintf(path, sizeof(path), "%s/file", root);
+	assert_int_equal(fs_mkdirs(path, 0700), ERR_EXIST);
+	memset(longer, '/', sizeof(longer));
+	longer[CFG_PATH] = '\0';
+	assert_int_equal(fs_mkdirs(longer, 0700), ERR_LIMIT);
+	assert_non_null(strstr(err_detail(), "CFG_PATH"));
+	longer[CFG_PATH - 1] = '\0'; /* just fits; "////" is the root */
+	assert_int_equal(fs_mkdirs(longer, 0700), ERR_OK);
+}
+
+static void
+stat_and_times(void **state)
+{
+	struct fs_stat a, b;
+	fs_fd fd;
+
+	(void)state;
+	put_file("f", "1234567");
+	assert_int_equal(fs_open(dir, "f", FS_READ | FS_WRITE, 0, &fd),
+		ERR_OK);
+	assert_int_equal(fs_set_mtime(fd, 5000000000), ERR_OK);
+	assert_int_equal(fs_fstat(fd, &a), ERR_OK);
+	fs_close(&fd);
+	assert_int_equal(fs_stat(dir, "f", &b), ERR_OK);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_int_equal(a.type, FS_FILE);
+	assert_int_equal(a.mode, 0600);
+	assert_int_equal(a.size, 7);
+	assert_int_equal(a.mtime_s, 5000000000);
+	assert_int_equal(a.mtime_ns, 0);
+	assert_true(a.ctime_s > 1600000000);
+	assert_true(a.ino != 0);
+	/* links are followed, broken ones are not there */
+	assert_int_equal(symlinkat("f", dir, "link"), 0);
+	assert_int_equal(symlinkat("nowhere", dir, "broken"), 0);
+	assert_int_equal(fs_stat(dir, "link", &b), ERR_OK);
+	assert_int_equal(b.ino, a.ino);
+	assert_int_equal(fs_stat(dir, "broken", &b), ERR_NOENT);
+}
+
+typedef enum err renamer(fs_fd from, const char *a, fs_fd to, const char *b);
+
+static void
+check_renamer(renamer *rename_it)
+{
+	struct fs_stat st;
+	fs_fd sub;
+
+	put_file("a", "one");
+	put_file("b", "two");
+	fs_mkdir(dir, "sub", 0700);
+	assert_int_equal(fs_open_dir(dir, "sub", &sub), ERR_OK);
+	assert_int_equal(rename_it(dir, "a", dir, "b"), ERR_EXIST);
+	expect_file("a", "one");
+	expect_file("b", "two");
+	assert_int_equal(rename_it(dir, "a", sub, "c"), ERR_OK);
+	expect_file("sub/c", "one");
+	assert_int_equal(fs_stat(dir, "a", &st), ERR_NOENT);
+	assert_int_equal(rename_it(dir, "a", dir, "d"), ERR_NOENT);
+	assert_int_equal(fs_rename(sub, "c", dir, "b"), ERR_OK); /* replaces */
+	expect_file("b", "one");
+	assert_int_equal(fs_stat(sub, "c", &st), ERR_NOENT);
+	/* a directory, and one that is there */
+	fs_mkdir(sub, "d1", 0700);
+	fs_mkdir(sub, "d2", 0700);
+	assert_int_equal(rename_it(sub, "d1", sub, "d2"), ERR_EXIST);
+	assert_int_equal(rename_it(sub, "d1", sub, "d3"), ERR_OK);
+	assert_int_equal(fs_stat(sub, "d3", &st), ERR_OK);
+	fs_close(&sub);
+}
+
+static void
+rename_by_call(void **state)
+{
+	(void)state;
+	check_renamer(fs_rename_new);
+}
+
+static void
+rename_by_link(void **state)
+{
+	(void)state;
+	check_renamer(posix_rename_link);
+}
+
+static void
+rename_by_look(void **state)
+{
+	(void)state;
+	check_renamer(posix_rename_look);
+	/* a broken link is something that would be replaced */
+	put_file("a", "one");
+	assert_int_equal(symlinkat("nowhere", dir, "broken"), 0);
+	assert_int_equal(posix_rename_look(dir, "a", dir, "broken"),
+		ERR_EXIST);
+}
+
+enum { MANY = 5000 };
+
+static void
+walk_sees_all(void **state)
+{
+	static unsigned char seen[MANY];
+	char name[64], buf[1024];
+	const char *entry;
+	struct fs_walk w;
+	enum fs_type type;
+	int i, extra = 0;
+	enum err e;
+	fs_fd fd;
+
+	(void)state;
+	memset(seen, 0, sizeof(seen));
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d.M%dP1_%d.host:2,S", i, i, i);
+		fs_open(dir, name, FS_WRITE | FS_CREATE, 0600, &fd);
+		fs_close(&fd);
+	}
+	/* twice: the second walk starts at the beginning again */
+	for (int turn = 1; turn <= 2; turn++) {
+		assert_int_equal(fs_walk_open(&w, dir, buf, sizeof(buf)),
+			ERR_OK);
+		while ((e = fs_walk_next(&w, &entry, &type)) == ERR_OK) {
+			assert_int_equal(type, FS_FILE);
+			i = atoi(entry);
+			assert_in_range(i, 0, MANY - 1);
+			seen[i]++;
+		}
+		assert_int_equal(e, ERR_END);
+		assert_int_equal(fs_walk_next(&w, &entry, &type), ERR_END);
+		fs_walk_close(&w);
+		for (i = 0; i < MANY; i++) {
+			extra += seen[i] != turn;
+		}
+	}
+	assert_int_equal(extra, 0);
+}
+
+static void
+walk_types_and_limits(void **state)
+{
+	char buf[1024], name[256];
+	int files = 0, dirs = 0, others = 0;
+	const char *entry;
+	struct fs_walk w;
+	enum fs_type type;
+	fs_fd sub;
+
+	(void)state;
+	put_file("f", "");
+	fs_mkdir(dir, "d", 0700);
+	assert_int_equal(symlinkat("f", dir, "to-f"), 0);
+	assert_int_equal(symlinkat("d", dir, "to-d"), 0);
+	assert_int_equal(symlinkat("nowhere", dir, "broken"), 0);
+	assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
+	assert_int_equal(fs_walk_open(&w, dir, buf, sizeof(buf)), ERR_OK);
+	while (fs_walk_next(&w, &entry, &type) == ERR_OK) {
+		files += type == FS_FILE;
+		dirs += type == FS_DIR;
+		others += type == FS_OTHER;
+	}
+	fs_walk_close(&w);
+	assert_int_equal(files, 2);
+	assert_int_equal(dirs, 2);
+	assert_int_equal(others, 2);
+	/* the longest name fits in 1 KiB, and a buffer too small is told */
+	memset(name, 'n', 255);
+	name[255] = '\0';
+	fs_open_dir(dir, "d", &sub);
+	assert_int_equal(fs_mkdir(sub, name, 0700), ERR_OK);
+	assert_int_equal(fs_walk_open(&w, sub, buf, sizeof(buf)), ERR_OK);
+	assert_int_equal(fs_walk_next(&w, &entry, &type), ERR_OK);
+	assert_int_equal(strlen(entry), 255);
+	fs_walk_close(&w);
+	assert_int_equal(fs_walk_open(&w, sub, buf, 100), ERR_OK);
+	enum err e = ERR_OK;
+	while (e == ERR_OK) {
+		e = fs_walk_next(&w, &entry, &type);
+	}
+	assert_int_equal(e, ERR_LIMIT);
+	fs_walk_close(&w);
+	fs_close(&sub);
+	/* only a directory can be walked */
+	fs_open(dir, "f", FS_READ, 0, &sub);
+	assert_int_not_equal(fs_walk_open(&w, sub, buf, sizeof(buf)), ERR_OK);
+	fs_walk_close(&w);
+	fs_close(&sub);
+}
+
+/* A child takes a lock of one kind and says so, then waits to be killed. */
+static pid_t
+child_lock(const char *path, bool use_flock)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int ends[2];
+	char c = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(path, O_RDWR | O_CREAT, 0600);
+		int r = use_flock ? flock(fd, LOCK_EX | LOCK_NB) :
+				    fcntl(fd, F_SETLK, &fl);
+
+		if (write(ends[1], r == 0 ? "y" : "n", 1) != 1) {
+			_exit(1);
+		}
+		for (;;) {
+			pause();
+		}
+	}
+	assert_true(pid > 0);
+	assert_int_equal(read(ends[0], &c, 1), 1);
+	assert_int_equal(c, 'y');
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+static enum err
+try_lock(fs_fd *fd)
+{
+	enum err e = fs_open(dir, "lock", FS_READ | FS_WRITE | FS_CREATE,
+		0600, fd);
+
+	return e == ERR_OK ? fs_lock(*fd) : e;
+}
+
+static void
+lock_of_each_kind(void **state)
+{
+	char path[300];
+	fs_fd fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/lock", root);
+	for (int kind = 0; kind <= 1; kind++) {
+		pid_t pid = child_lock(path, kind == 1);
+
+		assert_int_equal(try_lock(&fd), ERR_LOCKED);
+		fs_close(&fd);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		/* gone with its holder */
+		assert_int_equal(try_lock(&fd), ERR_OK);
+		fs_close(&fd);
+	}
+}
+
+/* Whether another process can have the lock, by fcntl or flock. */
+static int
+other_gets(const char *path, bool use_flock)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = open(path, O_RDWR);
+		int r = use_flock ? flock(fd, LOCK_EX | LOCK_NB) :
+				    fcntl(fd, F_SETLK, &fl);
+
+		_exit(r == 0 ? 1 : 0);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void
+lock_keeps_others_out(void **state)
+{
+	char path[300];
+	fs_fd fd, again;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/lock", root);
+	assert_int_equal(try_lock(&fd), ERR_OK);
+	assert_int_equal(other_gets(path, false), 0);
+	assert_int_equal(other_gets(path, true), 0);
+	/* closing another fd of the file must not drop it */
+	assert_int_equal(fs_open(dir, "lock", FS_READ, 0, &again), ERR_OK);
+	fs_close(&again);
+	assert_int_equal(other_gets(path, false), 0);
+	fs_close(&fd);
+	assert_int_equal(other_gets(path, false), 1);
+	assert_int_equal(other_gets(path, true), 1);
+}
+
+static void
+sync_all_where_trusted(void **state)
+{
+	fs_fd proc;
+
+	(void)state;
+	assert_int_equal(fs_sync_all(dir),
+		fs_sync_all_trusted(dir) ? ERR_OK : ERR_UNSUPPORTED);
+	assert_int_equal(fs_open_dir(FS_CWD, "/proc", &proc), ERR_OK);
+	assert_false(fs_sync_all_trusted(proc));
+	assert_int_equal(fs_sync_all(proc), ERR_UNSUPPORTED);
+	fs_close(&proc);
+}
+
+#define WITH_ROOT(f) cmocka_unit_test_setup_teardown(f, make_root, drop_root)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_ROOT(read_and_write),
+		WITH_ROOT(errors_are_sorted),
+		WITH_ROOT(directories),
+		WITH_ROOT(stat_and_times),
+		WITH_ROOT(rename_by_call),
+		WITH_ROOT(rename_by_link),
+		WITH_ROOT(rename_by_look),
+		WITH_ROOT(walk_sees_all),
+		WITH_ROOT(walk_types_and_limits),
+		WITH_ROOT(lock_of_each_kind),
+		WITH_ROOT(lock_keeps_others_out),
+		WITH_ROOT(sync_all_where_trusted),
+	};
+
+	umask(022);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
