@@ -144,7 +144,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={uid} gid={gid} home={dir}/home/%u
+  args = uid={uid} gid={gid} home={dir}/home/%n
 }}
 namespace inbox {{
   inbox = yes
@@ -268,9 +268,10 @@ expunged=%{{expunged}} appended=%{{appended}}
         self.stop()
 
     def login(self, user, host="127.0.0.1"):
-        """A plain imaplib connection for the test itself."""
+        """A plain imaplib connection for the test itself: the same mail
+        under another login, so that sessions() tells them apart."""
         c = imaplib.IMAP4(host, self.port)
-        c.login(user, PASSWORD)
+        c.login(user + "@test", PASSWORD)
         return c
 
     def context(self):
@@ -279,10 +280,14 @@ expunged=%{{expunged}} appended=%{{appended}}
     # What a session cost, read from the server's own log.
 
     def log_mark(self):
-        try:
-            return os.path.getsize(self.log)
-        except OSError:
-            return 0
+        """A place in the log, once the sessions before it have logged."""
+        last = -1
+        while True:
+            size = os.path.getsize(self.log)
+            if size == last:
+                return size
+            last = size
+            time.sleep(0.06)
 
     def sessions(self, user, since, at_least=1, timeout=5):
         """One dict of counters per session of user that ended after `since`

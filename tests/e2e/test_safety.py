@@ -38,8 +38,9 @@ def test_state_moved_away(w):
         files = {f: sorted(os.path.basename(p) for p in w.local.files(f))
                  for f in w.local.folders()}
         mark = w.server.log_mark()
-        w.sync()
+        w.run()
         cost = w.server.cost(w.user, mark)
+        w.check()
         assert cost["bodies"] == 0 and cost["appended"] == 0, cost
         assert files == {f: sorted(os.path.basename(p)
                                    for p in w.local.files(f))
@@ -94,7 +95,7 @@ def test_damaged_state_heals(w, damage):
                     f.write(os.urandom(max(1, size // 3)))
             mark = w.server.log_mark()
             w.run(code=(0, 1))
-            w.sync()
+            w.run()
             cost = w.server.cost(w.user, mark)
             assert cost["bodies"] == 0 and cost["appended"] == 0, path
             assert sorted(subject(m.body) for m in b.messages()) == want

@@ -70,7 +70,7 @@ class Wherry:
             ("Repository There", {"type": "IMAP", "remotehost": "localhost",
                                   "remoteport": port, "ssl": ssl,
                                   "starttls": starttls,
-                                  "sslcacertfile": self.server.ca,
+                                  "sslcacertfile": self.server.ca or None,
                                   "remoteuser": self.user,
                                   "remotepass": "secret"},
              self.options["remote"])]

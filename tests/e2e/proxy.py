@@ -1,0 +1,78 @@
+"""A TCP relay to 127.0.0.1 that counts, and can cut or delay."""
+import socket
+import threading
+import time
+
+
+class Proxy:
+    """cut_down, cut_up: the line breaks after so many bytes of a connection
+    in that direction. delay_s: added each way."""
+
+    def __init__(self, port, delay_s=0.0):
+        self.to = port
+        self.delay_s = delay_s
+        self.cut_down = self.cut_up = None
+        self.bytes_down = self.bytes_up = self.turns = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.open = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                a, _ = self.listener.accept()
+                b = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                return
+            for s in (a, b):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.open += [a, b]
+            state = {"last": None}
+            for args in ((a, b, "up", state), (b, a, "down", state)):
+                threading.Thread(target=self._pump, args=args,
+                                 daemon=True).start()
+
+    def _pump(self, a, b, way, state):
+        left = self.cut_up if way == "up" else self.cut_down
+        try:
+            while True:
+                data = a.recv(65536)
+                if not data:
+                    break
+                if self.delay_s:
+                    time.sleep(self.delay_s)
+                if way == "up":
+                    self.bytes_up += len(data)
+                    if state["last"] != "up":
+                        self.turns += 1
+                else:
+                    self.bytes_down += len(data)
+                state["last"] = way
+                if left is not None:
+                    data, more = data[:left], len(data) >= left
+                    left -= len(data)
+                    b.sendall(data)
+                    if more:
+                        break
+                else:
+                    b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.listener.close()
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()

@@ -1,0 +1,198 @@
+"""Killed at any system call, the next run ends where an undisturbed one
+does: nothing lost, nothing twice.
+
+The undisturbed run is traced first, to learn how often it makes each call;
+then every run is killed at one of them (strace's fault injection), started
+again, and compared.
+"""
+import collections
+import os
+import random
+import re
+import shutil
+
+import pytest
+
+from mail import lf, message, plain, subject
+
+pytestmark = pytest.mark.skipif(not shutil.which("strace"),
+                                reason="no strace")
+
+WORKERS = 8
+POINTS = 15   # each
+# Calls that change something, or after which something was learned.
+CALLS = ("openat write pwrite64 writev sendto rename renameat renameat2 "
+         "linkat unlinkat mkdirat mkdir fsync fdatasync syncfs ftruncate "
+         "sync_file_range utimensat close read recvfrom fstat newfstatat "
+         "statx getdents64 poll ppoll lseek pread64").split()
+
+
+class Scenario:
+    """A base state, saved as two folders; changes on both sides; a run."""
+
+    def __init__(self, w):
+        self.w = w
+        self.saved = os.path.join(w.dir, "saved")
+        with w.box() as b:
+            for f in ("Work", "Work/Sub"):
+                b.create(f)
+            for f, n in (("INBOX", 24), ("Work", 6), ("Work/Sub", 2)):
+                for i in range(n):
+                    b.append(message("base%d" % i, 300 + 700 * (i % 5)), f)
+        w.sync()
+        with w.box() as b:
+            uid = [m.uid for m in b.messages()]
+            b.delete(uid[0:3])
+            b.store(uid[3:7], "+S")
+            b.create("There")
+            b.append(message("first"), "There")
+            for i in range(6):
+                b.append(message("there%d" % i, 2000 * i), flags="S" * (i % 2))
+            for _ in range(2):
+                b.append(message("twin"))
+        index = w.local.index()
+        for i in range(8, 11):
+            os.unlink(index["base%d" % i])
+        for i in range(11, 15):
+            w.local.reflag(index["base%d" % i], "+FR")
+        w.local.reflag(index["base3"], "+F")
+        w.local.create("Here")
+        w.local.add(lf(message("first")), "Here")
+        for i in range(6):
+            w.local.add(lf(message("here%d" % i, 1500 * i)),
+                        flags="S" * (i % 2))
+        for _ in range(2):
+            w.local.add(lf(message("same")))
+        for p in w.local.files("Work/Sub")[:1]:
+            os.unlink(p)
+        self.copy([("home", w.server.home(w.user)), ("mail", w.root),
+                   ("state", w.metadata)], save=True)
+
+    def copy(self, pairs, save):
+        for name, path in pairs:
+            a, b = path, os.path.join(self.saved, name)
+            if not save:
+                a, b = b, a
+            shutil.rmtree(b, ignore_errors=True)
+            # cp keeps times and owners.
+            assert os.system("mkdir -p '%s' && cp -a '%s' '%s'" % (
+                os.path.dirname(b), a, b)) == 0
+
+    def restore(self):
+        self.copy([("home", self.w.server.home(self.w.user)),
+                   ("mail", self.w.root), ("state", self.w.metadata)],
+                  save=False)
+
+    def end_state(self):
+        with self.w.box() as b:
+            there = b.snapshot()
+        here = self.w.local.snapshot()
+        return tuple({f: sorted((subject(m.body), m.flags, plain(m.body))
+                                for m in ms) for f, ms in s.items()}
+                     for s in (there, here))
+
+
+def count_calls(w):
+    trace = os.path.join(w.dir, "trace")
+    w.run(prefix=["strace", "-f", "-qq", "-o", trace, "-e",
+                  "trace=" + ",".join("?" + c for c in CALLS)])
+    n = collections.Counter()
+    with open(trace, errors="replace") as f:
+        for line in f:
+            m = re.match(r"\d+\s+(\w+)\(", line)
+            if m:
+                n[m.group(1)] += 1
+    return n
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(WORKERS))
+def test_kill_at_any_call(make, part):
+    w = make()
+    s = Scenario(w)
+    calls = count_calls(w)
+    want = s.end_state()
+    assert want[0] == want[1]
+    s.restore()
+    assert s.end_state() != want
+    r = random.Random(part)
+    points = [(c, i) for c, n in sorted(calls.items())
+              for i in range(1, n + 1)]
+    # Half of the points among the calls that change something on disk or
+    # are sent: the others are many and dull.
+    sharp = [p for p in points if not re.match(
+        "read|recv|close|fstat|newfstat|statx|poll|ppoll|lseek|pread|"
+        "getdents", p[0])]
+    chosen = r.sample(sharp, min(len(sharp), POINTS // 2))
+    chosen += r.sample(points, min(len(points), POINTS - len(chosen)))
+    killed = 0
+    for call, n in chosen:
+        s.restore()
+        result = w.run(code=tuple(range(-64, 256)),
+                       prefix=["strace", "-f", "-qq", "-o", "/dev/null",
+                               "-e", "trace=" + call, "-e",
+                               "inject=%s:signal=KILL:when=%d" % (call, n)])
+        killed += result.code in (-9, 137)
+        for again in range(3):
+            result = w.run(code=(0, 1))
+            if result.code == 0 and s.end_state() == want:
+                break
+        got = s.end_state()
+        assert got == want, "killed at %s %d\n%r" % (call, n, result)
+        w.check()
+    assert killed >= len(chosen) // 2
+
+
+@pytest.mark.slow
+def test_kill_by_the_clock_in_a_first_sync(make, server):
+    """Again and again during one long download and upload, until done."""
+    import signal
+    import time
+    w = make()
+    with w.box() as b:
+        b.append_many(message("m%d" % i, 200 + i % 7 * 900)
+                      for i in range(1500))
+    w.local.create("INBOX")
+    for i in range(200):
+        w.local.add(lf(message("l%d" % i)))
+    r = random.Random(5)
+    for turn in range(40):
+        p = w.start()
+        time.sleep(r.uniform(0.01, 0.12) * (1 + turn / 20))
+        if p.poll() is None:
+            os.killpg(p.pid, signal.SIGKILL)
+        p.communicate()
+    for _ in range(3):
+        if w.run(code=(0, 1)).code == 0:
+            break
+    w.check()
+    with w.box() as b:
+        subjects = sorted(subject(m.body) for m in b.messages())
+    assert subjects == sorted(["m%d" % i for i in range(1500)] +
+                              ["l%d" % i for i in range(200)])
+
+
+@pytest.mark.slow
+def test_connection_lost_anywhere(make, server):
+    """The line is cut after so many bytes, either way; then resumed."""
+    from proxy import Proxy
+    w = make(tls="plain")
+    s = Scenario(w)
+    w.run()
+    want = s.end_state()
+    r = random.Random(11)
+    with Proxy(server.port) as proxy:
+        for turn in range(25):
+            s.restore()
+            proxy.cut_down = r.choice([None, int(10 ** r.uniform(1.5, 4.6))])
+            proxy.cut_up = None if proxy.cut_down else int(
+                10 ** r.uniform(1.5, 4.3))
+            w.configure(remote={"remoteport": proxy.port})
+            w.run(code=(0, 1, 75))
+            w.configure(remote={"remoteport": server.port})
+            for _ in range(3):
+                if w.run(code=(0, 1)).code == 0 and s.end_state() == want:
+                    break
+            assert s.end_state() == want, (proxy.cut_down, proxy.cut_up)
+
+
