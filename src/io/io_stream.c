@@ -9,7 +9,7 @@
  * enter() is the only place that changes the state, and sets the deadline of
  * the new one. Every failure is IO_FAILED with the first error kept.
  *
- * The input buffer is compacted when its end is reached and the output buffer
+ * The input buffer is compacted when its end is near and the output buffer
  * when room is asked for, so both give contiguous windows without a ring.
  */
 #include "io/io_stream.h"
@@ -174,11 +174,14 @@ step_write(struct io_stream *s)
 	return ERR_OK;
 }
 
-/* Room at the end of the input buffer, made by moving what is unread. */
+/* Room at the end of the input buffer, made by moving what is unread once
+ * little is left there: no tiny reads, and no moving for every one. */
 static size_t
 make_room(struct io_stream *s)
 {
-	if (s->in_at > 0 && s->in_at + s->in_n == sizeof(s->in)) {
+	size_t room = sizeof(s->in) - s->in_at - s->in_n;
+
+	if (s->in_at > 0 && room < sizeof(s->in) / 4) {
 		memmove(s->in, s->in + s->in_at, s->in_n);
 		s->in_at = 0;
 	}
