@@ -26,7 +26,8 @@ enum {
 	FS_WRITE = 2,
 	FS_CREATE = 4,
 	FS_EXCL = 8,
-	FS_TRUNC = 16
+	FS_TRUNC = 16,
+	FS_APPEND = 32 /* every write goes to the end */
 };
 
 enum fs_type { FS_FILE, FS_DIR, FS_OTHER };

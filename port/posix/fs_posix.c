@@ -122,6 +122,7 @@ open_flags(int flags)
 	f |= (flags & FS_CREATE) != 0 ? O_CREAT : 0;
 	f |= (flags & FS_EXCL) != 0 ? O_EXCL : 0;
 	f |= (flags & FS_TRUNC) != 0 ? O_TRUNC : 0;
+	f |= (flags & FS_APPEND) != 0 ? O_APPEND : 0;
 	return f;
 }
 

@@ -5,10 +5,14 @@
 #include "base/err.h"
 #include "base/buf.h"
 #include "base/fmt.h"
+#include "base/mem.h"
 
 #define DETAIL 1000
 
 static char err_line[DETAIL];
+
+const struct mem_row err_mem = {"err_line", sizeof(err_line),
+	"the newest error's detail"};
 
 struct row {
 	enum err err;

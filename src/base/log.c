@@ -3,10 +3,15 @@
 
 #include "base/fmt.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 #define LINE 1000
 
 static char log_line[LINE + 4];
+
+const struct mem_row log_mem = {"log_line", sizeof(log_line),
+	"the line being logged"};
+
 static log_sink *log_out;
 static void *log_user;
 static enum log_level log_most = LOG_INFO;

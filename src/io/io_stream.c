@@ -442,3 +442,9 @@ io_close(struct io_stream *s)
 	s->in_at = s->out_at = 0;
 	memset(s->out, 0, sizeof(s->out)); /* there was a password in it */
 }
+
+const struct tls *
+io_tls(const struct io_stream *s)
+{
+	return s->tls;
+}

@@ -81,6 +81,9 @@ bool io_flushed(const struct io_stream *s);   /* all output left */
  * received before the handshake and must not count as protected). Then step
  * until IO_UP again. */
 enum err io_starttls(struct io_stream *s, int64_t now_ms, int timeout_ms);
+/* The TLS connection, also one that was refused, to describe its peer; NULL
+ * if there is none. */
+const struct tls *io_tls(const struct io_stream *s);
 bool io_is_tls(const struct io_stream *s); /* TLS is up and verified */
 void io_close(struct io_stream *s);
 

@@ -1,0 +1,407 @@
+/*
+ * account: the phases of one account; see account.h. A folder's error ends
+ * the folder; an error of the connection or of the disk ends the account
+ * (err_scope() knows which is which).
+ */
+#include <string.h>
+
+#include "app/account.h"
+#include "app/outcome.h"
+#include "base/log.h"
+
+enum err
+account_begin(struct account *a, struct conf *conf, const char *name,
+	const struct account_options *options, int64_t now_ms)
+{
+	enum err e;
+
+	memset(a, 0, offsetof(struct account, conf));
+	a->pass[0] = a->title[0] = '\0';
+	a->options = options;
+	a->root = a->state = a->folder_state = a->lock = a->marker = FS_NONE;
+	a->started_ms = now_ms;
+	a->conn = NULL;
+	a->folders.open = false;
+	a->phase = ACCOUNT_PASSWORD;
+	e = conf_account(conf, name, &a->conf);
+	if (e == ERR_OK) {
+		log_msg(LOG_INFO, "*** Processing account %s", a->conf.name);
+		e = account_open(a);
+	}
+	if (e == ERR_OK) {
+		e = account_password_begin(a, now_ms);
+	}
+	if (e == ERR_OK) {
+		a->phase = ACCOUNT_CONNECT;
+	}
+	a->err = e == ERR_AGAIN ? ERR_OK : e;
+	return a->err;
+}
+
+static void
+advise_login(const struct account *a)
+{
+	static const struct {
+		const char *host, *advice;
+	} rows[] = {
+		{"gmail.com", "Google wants an app password (2-step "
+			"verification on) or OAuth2"},
+		{"outlook.", "Microsoft has switched passwords off for IMAP; "
+			"it wants OAuth2"},
+		{"office365.com", "Microsoft has switched passwords off for "
+			"IMAP; it wants OAuth2"},
+		{"mail.me.com", "iCloud wants an app-specific password"},
+		{"yahoo.", "Yahoo wants an app password"},
+		{"aol.com", "AOL wants an app password"},
+		{"gmx.", "IMAP has to be switched on in GMX's settings"},
+		{"web.de", "IMAP has to be switched on in web.de's settings"},
+		{"fastmail.com", "Fastmail wants an app password"},
+		{"yandex.", "Yandex wants an app password"},
+		{"zoho.", "Zoho wants an app password and IMAP switched on"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strstr(a->conf.host, rows[i].host) != NULL) {
+			log_msg(LOG_ERROR, "%s.", rows[i].advice);
+		}
+	}
+}
+
+/* A person decides about the certificate with this in hand. */
+static void
+describe_peer(const struct account *a)
+{
+	const struct tls *t = io_tls(&a->conn->io);
+	char text[3000];
+	struct span rest;
+	struct buf b;
+
+	if (t == NULL) {
+		return;
+	}
+	BUF_INIT(&b, text);
+	if (tls_describe_peer(t, &b) != ERR_OK) {
+		return;
+	}
+	for (rest = buf_get(&b); rest.n > 0;) {
+		size_t end = span_find(rest, '\n');
+
+		log_msg(LOG_ERROR, "  %.*s", (int)end, rest.p);
+		rest = span_from(rest, end + 1);
+	}
+	b.n = 0;
+	if (tls_fingerprint(t, &b) == ERR_OK) {
+		log_msg(LOG_ERROR, "If this is your server, put this line into "
+			"[Repository %s]:", a->conf.remote_repo);
+		log_msg(LOG_ERROR, "  cert_fingerprint = %.*s", (int)b.n, b.p);
+	}
+}
+
+static void
+close_connection(struct account *a)
+{
+	if (a->conn != NULL) {
+		a->counts = a->conn->io.counts;
+		imap_conn_close(a->conn);
+		pool_release(a->conn);
+		a->conn = NULL;
+	}
+}
+
+/* The account ends; e is why, ERR_OK if all is done. */
+static enum err
+end(struct account *a, enum err e, int64_t now_ms)
+{
+	int64_t s = (now_ms - a->started_ms) / 1000;
+
+	if (a->folder_open) {
+		account_folder_done(a, ERR_STOPPED);
+	}
+	if (e != ERR_OK && e != ERR_STOPPED) {
+		log_msg(LOG_ERROR, "account %s: %s", a->conf.name,
+			err_detail()[0] != '\0' ? err_detail() : err_text(e));
+		outcome_err(e);
+	}
+	if (a->conn != NULL && e == ERR_CERT) {
+		describe_peer(a);
+	}
+	if (e == ERR_AUTH) {
+		advise_login(a);
+	}
+	close_connection(a);
+	folders_end(&a->folders);
+	account_close(a);
+	a->phase = ACCOUNT_DONE;
+	log_msg(LOG_INFO, "*** Finished account '%s' in %lld:%02lld",
+		a->conf.name, (long long)s / 60, (long long)s % 60);
+	return ERR_END;
+}
+
+static enum err
+connect_begin(struct account *a, int64_t now_ms)
+{
+	uint32_t s = a->options->socktimeout_s != 0 ? a->options->socktimeout_s
+						     : CFG_SILENCE_S;
+
+	a->conn = pool_lease();
+	if (a->conn == NULL) {
+		return ERR_AGAIN; /* one comes back when an account ends */
+	}
+	a->login = (struct imap_login){.host = a->conf.host,
+		.port = a->conf.port, .ssl = a->conf.ssl,
+		.starttls = a->conf.starttls, .user = a->conf.user,
+		.pass = a->pass, .auth = a->conf.auth,
+		.verify = {.host = a->conf.host, .ca_file = a->conf.ca_file,
+			.fingerprints = a->conf.fingerprint},
+		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000};
+	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
+		a->conf.host, a->conf.port, a->conf.remote_repo);
+	return imap_conn_open(a->conn, &a->login, now_ms);
+}
+
+static enum err
+ask_folders(struct account *a)
+{
+	enum err e = ERR_OK;
+
+	folders_begin(&a->folders, a->state, a->conf.sep);
+	if (imap_conn_has(a->conn, IMAP_CAP(NAMESPACE))) {
+		e = imap_begin(a->conn, IMAP_CMD_NAMESPACE, 0);
+		imap_text(a->conn, "NAMESPACE");
+		e = e == ERR_OK ? imap_end(a->conn, 0) : e;
+	}
+	if (e == ERR_OK) {
+		e = imap_begin(a->conn, IMAP_CMD_LIST, 0);
+	}
+	if (e == ERR_OK) {
+		imap_text(a->conn, "LIST \"\" \"*\"");
+		e = imap_end(a->conn, 0);
+	}
+	a->phase = ACCOUNT_LIST;
+	return e;
+}
+
+static enum err
+connect_step(struct account *a, int64_t now_ms)
+{
+	enum err e = ERR_OK;
+
+	if (a->conn == NULL) {
+		e = connect_begin(a, now_ms);
+	}
+	if (e == ERR_OK) {
+		e = imap_conn_step(a->conn, now_ms);
+	}
+	if ((e == ERR_OK || e == ERR_AGAIN) && a->conn != NULL &&
+		imap_conn_ready(a->conn)) {
+		e = ask_folders(a);
+	}
+	return e;
+}
+
+static enum err
+listed(struct account *a)
+{
+	enum err e;
+
+	if (a->folders.remote_n == 0) {
+		return err_set(ERR_REFUSED, "%s lists no folder at all; nothing "
+			"was changed", a->conf.host);
+	}
+	e = folders_local(&a->folders, a->root);
+	if (e == ERR_OK) {
+		e = folders_state(&a->folders, a->state);
+	}
+	if (e == ERR_OK) {
+		e = folders_sort(&a->folders);
+	}
+	if (a->folders.refused > 0) {
+		outcome_exit(EXIT_FAILED);
+	}
+	a->folder_count = a->folders.remote_n;
+	a->phase = ACCOUNT_NEXT;
+	return e;
+}
+
+static enum err
+list_event(struct account *a, const struct imap_event *ev)
+{
+	switch (ev->kind) {
+	case IMAP_EV_NAMESPACE:
+		folders_namespace(&a->folders, ev->name);
+		return ERR_OK;
+	case IMAP_EV_LIST:
+		return folders_remote(&a->folders, ev->name, ev->sep,
+			ev->attrs);
+	case IMAP_EV_TAGGED:
+		if (ev->cmd != IMAP_CMD_LIST) {
+			return ERR_OK;
+		}
+		return ev->status == IMAP_OK ? listed(a) :
+			err_set(ERR_REFUSED, "%s does not list folders: %s",
+				a->conf.host, a->conn->text);
+	default:
+		return ERR_OK;
+	}
+}
+
+static enum err
+list_step(struct account *a, int64_t now_ms)
+{
+	enum err moved = imap_conn_step(a->conn, now_ms), e = ERR_OK;
+	struct imap_event *ev;
+
+	if (moved != ERR_OK && moved != ERR_AGAIN) {
+		return moved;
+	}
+	while (e == ERR_OK && a->phase == ACCOUNT_LIST) {
+		e = imap_conn_next(a->conn, &ev);
+		if (e == ERR_OK) {
+			e = list_event(a, ev);
+		}
+	}
+	return e == ERR_AGAIN && moved == ERR_OK ? ERR_OK : e;
+}
+
+static enum err
+next_step(struct account *a, int64_t now_ms)
+{
+	enum err e = a->stopping ? ERR_END : account_next(a);
+
+	if (e != ERR_END) {
+		return e;
+	}
+	imap_conn_logout(a->conn, now_ms);
+	a->phase = ACCOUNT_LOGOUT;
+	return ERR_OK;
+}
+
+static enum err
+folder_phase_step(struct account *a, int64_t now_ms)
+{
+	enum err e = folder_step(&a->folder, now_ms);
+
+	if (e == ERR_OK || e == ERR_AGAIN) {
+		return e;
+	}
+	e = e == ERR_END ? ERR_OK : e;
+	account_folder_done(a, e);
+	if (e == ERR_STOPPED || err_scope(e) >= SCOPE_CONNECTION) {
+		a->told = true;
+		return e;
+	}
+	a->phase = ACCOUNT_NEXT;
+	return ERR_OK;
+}
+
+static enum err
+logout_step(struct account *a, int64_t now_ms)
+{
+	enum err e = imap_conn_step(a->conn, now_ms);
+
+	return e == ERR_OK || e == ERR_AGAIN ? e : ERR_END;
+}
+
+static enum err
+run(struct account *a, int64_t now_ms)
+{
+	enum err e;
+
+	switch (a->phase) {
+	case ACCOUNT_PASSWORD:
+		e = account_password_step(a, now_ms);
+		if (e == ERR_OK) {
+			a->phase = ACCOUNT_CONNECT;
+		}
+		return e;
+	case ACCOUNT_CONNECT:
+		return connect_step(a, now_ms);
+	case ACCOUNT_LIST:
+		return list_step(a, now_ms);
+	case ACCOUNT_NEXT:
+		return next_step(a, now_ms);
+	case ACCOUNT_FOLDER:
+		return folder_phase_step(a, now_ms);
+	case ACCOUNT_LOGOUT:
+		return logout_step(a, now_ms);
+	default:
+		return ERR_END;
+	}
+}
+
+enum err
+account_step(struct account *a, int64_t now_ms)
+{
+	enum err e = a->err;
+
+	if (a->phase == ACCOUNT_DONE || a->phase == ACCOUNT_FREE) {
+		return ERR_END;
+	}
+	if (e == ERR_OK && a->stopping && a->phase != ACCOUNT_FOLDER &&
+		a->phase != ACCOUNT_LOGOUT && a->phase != ACCOUNT_NEXT) {
+		e = err_set(ERR_STOPPED, "stopped");
+	}
+	if (e == ERR_OK) {
+		e = run(a, now_ms);
+	}
+	if (e == ERR_OK || e == ERR_AGAIN) {
+		return e;
+	}
+	return end(a, e == ERR_END ? ERR_OK : e, now_ms);
+}
+
+int
+account_poll(const struct account *a, int *want, int64_t *deadline_ms)
+{
+	*deadline_ms = -1;
+	*want = NET_IN;
+	if (a->phase == ACCOUNT_PASSWORD) {
+		*deadline_ms = a->deadline_ms;
+		return a->cmd.fd;
+	}
+	if (a->conn == NULL) {
+		return -1;
+	}
+	return imap_conn_poll(a->conn, want, deadline_ms);
+}
+
+void
+account_stop(struct account *a)
+{
+	a->stopping = true;
+	if (a->folder_open) {
+		folder_stop(&a->folder);
+	}
+}
+
+void
+account_progress(const struct account *a, int64_t now_ms, struct buf *out)
+{
+	const struct folder_stats *s = &a->folder.stats;
+	int64_t ms = now_ms - a->started_ms;
+	uint64_t bytes = a->total.down_bytes + s->down_bytes;
+	uint32_t left;
+
+	buf_fmt(out, "%s: ", a->conf.name);
+	if (a->phase != ACCOUNT_FOLDER) {
+		buf_str(out, a->phase < ACCOUNT_LIST ? "connecting"
+						      : "listing");
+		return;
+	}
+	buf_fmt(out, "folder %u of %u %s", a->folder_no, a->folder_count,
+		a->title);
+	if (s->down_todo > 0) {
+		buf_fmt(out, "  %u/%u", s->down, s->down_todo);
+	}
+	if (ms > 500 && bytes > 0) {
+		buf_fmt(out, "  %llu KiB  %llu KiB/s",
+			(unsigned long long)(bytes / 1024),
+			(unsigned long long)(bytes * 1000 / 1024 /
+				(uint64_t)ms));
+	}
+	left = s->down_todo > s->down ? s->down_todo - s->down : 0;
+	if (left > 0 && s->down > 0 && ms > 2000) {
+		buf_fmt(out, "  %llu s left", (unsigned long long)
+			((uint64_t)ms * left / s->down / 1000));
+	}
+}

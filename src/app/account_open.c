@@ -1,0 +1,299 @@
+/*
+ * account_open: the places of an account and the right to use them.
+ *
+ * Two locks: <metadata>/<account>.lock, which OfflineIMAP takes too, and the
+ * marker ".wherry" in the Maildir root. The marker names account and server:
+ * a root that lacks it although this account was synced before is a disk that
+ * is not mounted, and another's marker is another's mail; both stop.
+ */
+#include <string.h>
+
+#include "app/account.h"
+#include "app/ui.h"
+#include "base/log.h"
+#include "port/sys.h"
+
+#define MARKER ".wherry"
+#define PASSWORD_MS 60000
+
+static enum err
+open_lock(struct account *a, const char *path)
+{
+	struct fs_stat mine, theirs;
+	enum err e = ERR_LOCKED;
+
+	for (int i = 0; i < 5; i++) {
+		e = fs_open(FS_CWD, path, FS_READ | FS_WRITE | FS_CREATE, 0600,
+			&a->lock);
+		if (e == ERR_OK) {
+			e = fs_lock(a->lock);
+		}
+		if (e != ERR_OK) {
+			break;
+		}
+		/* OfflineIMAP unlinks lock files: is this one still there? */
+		if (fs_fstat(a->lock, &mine) == ERR_OK &&
+			fs_stat(FS_CWD, path, &theirs) == ERR_OK &&
+			mine.ino == theirs.ino && mine.dev == theirs.dev) {
+			return ERR_OK;
+		}
+		fs_close(&a->lock);
+		e = ERR_LOCKED;
+	}
+	return e == ERR_LOCKED ? err_set(e, "another run has the lock %s", path)
+			       : e;
+}
+
+static void
+marker_text(const struct account *a, struct buf *out)
+{
+	buf_fmt(out, "wherry 1\naccount %s\nserver %s\nuser %s\n",
+		a->conf.name, a->conf.host, a->conf.user);
+}
+
+static enum err
+new_marker(struct account *a, struct span text)
+{
+	struct fs_stat st;
+	enum err e;
+
+	if (fs_stat(a->state, "root", &st) == ERR_OK) {
+		return err_set(ERR_GUARD,
+			"%s has no file " MARKER ", but this account was synced "
+			"there before: is the disk mounted? If the mail was "
+			"moved away on purpose, remove the state of this "
+			"account (%s/Account-%s/wherry) to start over",
+			a->conf.root, a->options->metadata, a->conf.name);
+	}
+	e = fs_open(a->root, MARKER, FS_READ | FS_WRITE | FS_CREATE, 0600,
+		&a->marker);
+	if (e == ERR_OK) {
+		e = fs_write(a->marker, text.p, text.n);
+	}
+	if (e == ERR_OK) {
+		e = fs_sync(a->marker);
+	}
+	if (e == ERR_OK) {
+		e = fs_sync(a->root);
+	}
+	return e;
+}
+
+/* The state remembers that the root has a marker. */
+static enum err
+remember_root(struct account *a)
+{
+	struct fs_stat st;
+	fs_fd fd = FS_NONE;
+	enum err e;
+
+	if (fs_stat(a->state, "root", &st) == ERR_OK) {
+		return ERR_OK;
+	}
+	e = fs_open(a->state, "root", FS_WRITE | FS_CREATE, 0600, &fd);
+	if (e == ERR_OK) {
+		e = fs_write(fd, a->conf.root, strlen(a->conf.root));
+	}
+	fs_close(&fd);
+	return e;
+}
+
+static enum err
+check_marker(struct account *a)
+{
+	char want[1024], have[1024];
+	struct buf b;
+	size_t n = 0;
+	enum err e;
+
+	BUF_INIT(&b, want);
+	marker_text(a, &b);
+	e = fs_open(a->root, MARKER, FS_READ | FS_WRITE, 0600, &a->marker);
+	if (e == ERR_NOENT) {
+		e = new_marker(a, buf_get(&b));
+	} else if (e == ERR_OK) {
+		e = fs_read(a->marker, have, sizeof(have), &n);
+		if (e == ERR_OK && n > 0 &&
+			!span_eq(buf_get(&b), (struct span){have, n})) {
+			return err_set(ERR_GUARD,
+				"%s belongs to another account, server or user "
+				"(its file " MARKER " says which); nothing was "
+				"touched", a->conf.root);
+		}
+	}
+	if (e == ERR_OK) {
+		e = fs_lock(a->marker);
+	}
+	return e == ERR_OK ? remember_root(a) : e;
+}
+
+static enum err
+open_state(struct account *a, const char *metadata)
+{
+	char path[CFG_PATH + 256];
+	struct buf b;
+	enum err e;
+
+	if (span_find(span_of(a->conf.name), '/') < strlen(a->conf.name)) {
+		return err_set(ERR_CONF, "an account name cannot have a \"/\"");
+	}
+	BUF_INIT(&b, path);
+	buf_fmt(&b, "%s/Account-%s/wherry", metadata, a->conf.name);
+	buf_cstr(&b);
+	e = b.err == ERR_OK ? fs_mkdirs(path, 0700)
+			    : err_set(b.err, "the metadata path is too long");
+	if (e == ERR_OK) {
+		e = fs_open_dir(FS_CWD, path, &a->state);
+	}
+	b.n = 0;
+	buf_fmt(&b, "%s/%s.lock", metadata, a->conf.name);
+	return e == ERR_OK ? open_lock(a, buf_cstr(&b)) : e;
+}
+
+enum err
+account_open(struct account *a)
+{
+	enum err e = open_state(a, a->options->metadata);
+
+	if (e == ERR_OK && !a->options->dry_run) {
+		e = fs_mkdirs(a->conf.root, 0700);
+	}
+	if (e == ERR_OK) {
+		e = fs_open_dir(FS_CWD, a->conf.root, &a->root);
+		if (e == ERR_NOENT && a->options->dry_run) {
+			return err_set(ERR_CONF, "%s does not exist yet; a run "
+				"without --dry-run makes it", a->conf.root);
+		}
+	}
+	if (e == ERR_OK && !a->options->dry_run) {
+		e = check_marker(a);
+	}
+	sys_hostname(a->hostname, sizeof(a->hostname));
+	for (char *c = a->hostname; *c != '\0'; c++) {
+		if (*c == '/' || *c == ':' || *c == ',') {
+			*c = '-';
+		}
+	}
+	return e;
+}
+
+void
+account_close(struct account *a)
+{
+	if (a->cmd_runs) {
+		proc_stop(&a->cmd);
+		a->cmd_runs = false;
+	}
+	fs_close(&a->folder_state);
+	fs_close(&a->marker);
+	fs_close(&a->root);
+	fs_close(&a->state);
+	fs_close(&a->lock);
+	memset(a->pass, 0, sizeof(a->pass));
+	memset(a->conf.pass, 0, sizeof(a->conf.pass));
+}
+
+/* Keeps the first line of what is in pass. */
+static void
+first_line(struct account *a)
+{
+	struct span s = {a->pass, a->pass_n};
+
+	s = span_upto(s, span_find(s, '\n'));
+	if (s.n > 0 && s.p[s.n - 1] == '\r') {
+		s.n--;
+	}
+	a->pass[s.n] = '\0';
+}
+
+static enum err
+from_file(struct account *a)
+{
+	fs_fd fd = FS_NONE;
+	enum err e = fs_open(FS_CWD, a->conf.passfile, FS_READ, 0, &fd);
+
+	if (e != ERR_OK) {
+		return err_set(ERR_CONF, "remotepassfile: %s: %s",
+			a->conf.passfile, err_text(e));
+	}
+	e = fs_read(fd, a->pass, sizeof(a->pass) - 1, &a->pass_n);
+	fs_close(&fd);
+	first_line(a);
+	return e;
+}
+
+static enum err
+ask(struct account *a)
+{
+	char prompt[600];
+	struct buf b;
+
+	BUF_INIT(&b, prompt);
+	buf_fmt(&b, "Password of %s at %s: ", a->conf.user, a->conf.host);
+	if (ui_may_ask() && sys_ask_secret(buf_cstr(&b), a->pass,
+		sizeof(a->pass)) == ERR_OK) {
+		return ERR_OK;
+	}
+	return err_set(ERR_CONF, "no password: set remotepass, remotepassfile "
+		"or remotepasscmd in [Repository %s]", a->conf.remote_repo);
+}
+
+enum err
+account_password_begin(struct account *a, int64_t now_ms)
+{
+	enum err e;
+
+	a->deadline_ms = now_ms + PASSWORD_MS;
+	if (a->conf.pass[0] != '\0') {
+		memcpy(a->pass, a->conf.pass, sizeof(a->pass));
+		return ERR_OK;
+	}
+	if (a->conf.passfile[0] != '\0') {
+		return from_file(a);
+	}
+	if (a->conf.passcmd[0] == '\0') {
+		return ask(a);
+	}
+	e = proc_start(&a->cmd, a->conf.passcmd);
+	a->cmd_runs = e == ERR_OK;
+	return e == ERR_OK ? ERR_AGAIN : e;
+}
+
+enum err
+account_password_step(struct account *a, int64_t now_ms)
+{
+	size_t n = 0;
+	int status = 0;
+	enum err e = ERR_OK;
+
+	if (now_ms >= a->deadline_ms) {
+		return err_set(ERR_TIMEOUT, "remotepasscmd did not end in %d "
+			"seconds", PASSWORD_MS / 1000);
+	}
+	while (e == ERR_OK) {
+		if (a->pass_n + 1 >= sizeof(a->pass)) {
+			return err_set(ERR_LIMIT,
+				"remotepasscmd prints more than %d bytes",
+				(int)sizeof(a->pass) - 1);
+		}
+		e = net_read(a->cmd.fd, a->pass + a->pass_n,
+			sizeof(a->pass) - 1 - a->pass_n, &n);
+		a->pass_n += e == ERR_OK ? n : 0;
+	}
+	if (e != ERR_END) {
+		return e;
+	}
+	e = proc_wait(&a->cmd, &status);
+	if (e == ERR_AGAIN) {
+		return e;
+	}
+	proc_stop(&a->cmd);
+	a->cmd_runs = false;
+	first_line(a);
+	if (status != 0 || a->pass[0] == '\0') {
+		return err_set(ERR_CONF, "remotepasscmd failed (exit status %d)%s",
+			status, a->pass[0] == '\0' ? " and printed nothing"
+						    : "");
+	}
+	return e;
+}

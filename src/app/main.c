@@ -1,0 +1,294 @@
+/*
+ * main: command line, configuration, and the one event loop: step every
+ * running account until none can move, then wait for what they wait for.
+ */
+#include <string.h>
+
+#include "app/about.h"
+#include "app/account.h"
+#include "app/cli.h"
+#include "app/outcome.h"
+#include "app/show_cert.h"
+#include "app/ui.h"
+#include "base/fmt.h"
+#include "base/log.h"
+#include "port/sys.h"
+
+static struct conf main_conf;
+static struct conf_general main_general;
+static struct account main_accounts[CFG_FOLDER_SLOTS];
+
+const struct mem_row main_mem[] = {
+	{"main_accounts", sizeof(main_accounts),
+		"accounts at work: folder, sorter, windows, rings, folder list"},
+	{"main_conf", sizeof(main_conf), "the configuration file being read"},
+	{"main_general", sizeof(main_general), "its [general] section"},
+	{NULL, 0, NULL},
+};
+
+struct run {
+	const struct cli *cli;
+	struct account_options options;
+	const char *names; /* comma list of accounts */
+	unsigned next;
+	uint64_t rx, tx, turns;
+	struct folder_stats total;
+	bool stop_told;
+};
+
+static int
+usage(enum err e)
+{
+	log_msg(LOG_ERROR, "%s (wherry -h shows the options)", err_detail());
+	(void)e;
+	return EXIT_USAGE;
+}
+
+static int
+no_config(void)
+{
+	ui_out(SPAN("wherry found no configuration. It looks for\n"
+		"  ~/.config/wherry/wherry.conf, /etc/wherry.conf,\n"
+		"  ~/.config/offlineimap/config and ~/.offlineimaprc,\n"
+		"or takes the file you name: wherry -c FILE.\n"
+		"Ten lines are enough: see wherry.conf.example or the README.\n"
+		));
+	return EXIT_CONFIG;
+}
+
+static enum folder_durability
+durability(enum conf_fsync f)
+{
+	switch (f) {
+	case CONF_FSYNC_ALWAYS:
+		return FOLDER_ALWAYS;
+	case CONF_FSYNC_OFF:
+		return FOLDER_OFF;
+	case CONF_FSYNC_BATCH:
+	default:
+		return FOLDER_BATCH;
+	}
+}
+
+static void
+collect(struct run *r, const struct account *a)
+{
+	r->rx += a->counts.rx;
+	r->tx += a->counts.tx;
+	r->turns += a->counts.turns;
+	r->total.down += a->total.down;
+	r->total.up += a->total.up;
+	r->total.flags_local += a->total.flags_local;
+	r->total.flags_remote += a->total.flags_remote;
+	r->total.del_local += a->total.del_local;
+	r->total.del_remote += a->total.del_remote;
+}
+
+/* Starts the next account in a free slot; false if there is none left. */
+static bool
+start_next(struct run *r, struct account *a)
+{
+	char name[128];
+	struct buf b;
+
+	BUF_INIT(&b, name);
+	if (conf_account_name(r->names, r->next, &b) != ERR_OK) {
+		return false;
+	}
+	r->next++;
+	buf_cstr(&b);
+	if (account_begin(a, &main_conf, name, &r->options, sys_now_ms()) ==
+		ERR_CONF && a->conf.name[0] == '\0') {
+		memcpy(a->conf.name, name, strlen(name) + 1);
+	}
+	return true;
+}
+
+static void
+show(const struct account *a, int64_t now_ms)
+{
+	char text[1200];
+	struct buf b;
+
+	if (ui_is_live()) {
+		BUF_INIT(&b, text);
+		account_progress(a, now_ms, &b);
+		ui_live(buf_get(&b), now_ms);
+	}
+}
+
+/* One round over all slots: true if anything moved. */
+static bool
+round_of(struct run *r, bool *alive)
+{
+	bool moved = false;
+
+	*alive = false;
+	for (int i = 0; i < CFG_FOLDER_SLOTS; i++) {
+		struct account *a = &main_accounts[i];
+		enum err e;
+
+		if (a->phase == ACCOUNT_FREE &&
+			(sys_stopping() || !start_next(r, a))) {
+			continue;
+		}
+		*alive = true;
+		if (sys_stopping()) {
+			account_stop(a);
+		}
+		e = account_step(a, sys_now_ms());
+		if (e == ERR_END) {
+			collect(r, a);
+			a->phase = ACCOUNT_FREE;
+		}
+		moved = moved || e != ERR_AGAIN;
+		show(a, sys_now_ms());
+	}
+	return moved;
+}
+
+static void
+wait_for_any(void)
+{
+	struct net_poll p[CFG_FOLDER_SLOTS];
+	int64_t now = sys_now_ms(), first = now + 1000;
+
+	for (int i = 0; i < CFG_FOLDER_SLOTS; i++) {
+		int64_t deadline;
+
+		p[i].fd = account_poll(&main_accounts[i], &p[i].want,
+			&deadline);
+		if (deadline >= 0 && deadline < first) {
+			first = deadline;
+		}
+	}
+	(void)net_poll(p, CFG_FOLDER_SLOTS,
+		first > now ? (int)(first - now) : 0);
+}
+
+static void
+loop(struct run *r)
+{
+	bool alive = true;
+
+	while (alive) {
+		if (!round_of(r, &alive) && alive) {
+			wait_for_any();
+		}
+		if (sys_stopping() && !r->stop_told) {
+			r->stop_told = true;
+			log_msg(LOG_INFO, "stopping after this message");
+		}
+	}
+}
+
+static void
+stats(const struct run *r, int64_t started_ms)
+{
+	struct sys_usage u;
+	char text[600];
+	struct buf b;
+	int64_t ms = sys_now_ms() - started_ms;
+
+	sys_usage(&u);
+	BUF_INIT(&b, text);
+	buf_fmt(&b, "stats: wall %lld.%03lld s, cpu %llu ms, peak %llu KiB, "
+		"received %llu bytes, sent %llu bytes, round trips %llu, "
+		"written %llu bytes, down %u, up %u, flags %u, deleted %u\n",
+		(long long)ms / 1000, (long long)ms % 1000,
+		(unsigned long long)(u.user_ms + u.system_ms),
+		(unsigned long long)u.peak_kib, (unsigned long long)r->rx,
+		(unsigned long long)r->tx, (unsigned long long)r->turns,
+		(unsigned long long)fs_written(), r->total.down, r->total.up,
+		r->total.flags_local + r->total.flags_remote,
+		r->total.del_local + r->total.del_remote);
+	ui_out(buf_get(&b));
+}
+
+static int
+sync_all(const struct cli *cli)
+{
+	int64_t started = sys_now_ms();
+	struct run r = {.cli = cli};
+	enum err e = conf_open(&main_conf, cli->config);
+
+	if (e == ERR_NOENT && cli->config == NULL) {
+		return no_config();
+	}
+	if (e == ERR_OK) {
+		e = conf_general(&main_conf, &main_general);
+	}
+	if (e == ERR_OK && cli->ui == NULL && main_general.ui[0] != '\0') {
+		if (ui_begin(main_general.ui, cli->wire) != ERR_OK) {
+			log_msg(LOG_WARN, "%s; using ttyui", err_detail());
+		}
+	}
+	if (e == ERR_OK) {
+		e = conf_check(&main_conf);
+	}
+	if (e != ERR_OK) {
+		log_msg(LOG_ERROR, "%s", err_detail()[0] != '\0' ? err_detail()
+			: err_text(e));
+		return EXIT_CONFIG;
+	}
+	r.names = cli->accounts != NULL ? cli->accounts
+					: main_general.accounts;
+	r.options = (struct account_options){
+		.metadata = main_general.metadata,
+		.only_folders = cli->folders,
+		.socktimeout_s = main_general.socktimeout_s,
+		.durability = durability(main_general.fsync),
+		.dry_run = cli->dry_run};
+	sys_signals();
+	loop(&r);
+	conf_close(&main_conf);
+	if (cli->stats) {
+		stats(&r, started);
+	}
+	return outcome_status();
+}
+
+static int
+dispatch(const struct cli *cli)
+{
+	switch (cli->verb) {
+	case CLI_HELP:
+		ui_out(span_of(cli_help));
+		return 0;
+	case CLI_VERSION:
+		ui_out(SPAN("wherry " WHERRY_VERSION "\n"));
+		return 0;
+	case CLI_ABOUT:
+		about();
+		return 0;
+	case CLI_SHOW_CERT:
+		sys_signals();
+		return show_cert(cli->target);
+	case CLI_SYNC:
+	default:
+		return sync_all(cli);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli;
+	enum err e = cli_parse(&cli, argc, argv), u;
+	int status;
+
+	u = ui_begin(cli.ui, cli.wire);
+	if (e == ERR_OK) {
+		e = u;
+	}
+	if (e == ERR_OK && cli.log != NULL) {
+		e = ui_log_file(cli.log);
+		if (e != ERR_OK) {
+			log_msg(LOG_ERROR, "-l %s: %s", cli.log, err_detail());
+			return EXIT_CANNOT_WRITE;
+		}
+	}
+	status = e == ERR_OK ? dispatch(&cli) : usage(e);
+	ui_end();
+	return status;
+}

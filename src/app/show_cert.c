@@ -1,0 +1,126 @@
+/*
+ * show_cert: the certificates that a server presents, as PEM on standard
+ * output, with what a person checks on standard error. Nothing is verified
+ * and nothing is sent. Implicit TLS (port 993 unless given).
+ */
+#include <string.h>
+
+#include "app/account.h"
+#include "app/outcome.h"
+#include "app/show_cert.h"
+#include "app/ui.h"
+#include "base/log.h"
+#include "port/sys.h"
+
+static enum err
+parse(const char *target, char *host, size_t cap, uint16_t *port)
+{
+	struct span s = span_of(target);
+	size_t colon = span_find(s, ':');
+	uint32_t n = 993;
+
+	if (s.n > 0 && s.p[0] == '[') { /* [IPv6]:port */
+		size_t close = span_find(s, ']');
+
+		s = span_from(s, 1);
+		colon = close;
+		s.n = s.n > 0 ? s.n : 0;
+		if (close + 1 < strlen(target) && target[close + 1] == ':' &&
+			!span_u32(span_of(target + close + 2), &n)) {
+			n = 0;
+		}
+		s = span_upto(s, close - 1);
+	} else if (colon < s.n) {
+		if (!span_u32(span_from(s, colon + 1), &n)) {
+			n = 0;
+		}
+		s = span_upto(s, colon);
+	}
+	if (s.n == 0 || s.n >= cap || n == 0 || n > 65535) {
+		return err_set(ERR_USAGE, "show-cert needs HOST[:PORT], not %s",
+			target);
+	}
+	memcpy(host, s.p, s.n);
+	host[s.n] = '\0';
+	*port = (uint16_t)n;
+	return ERR_OK;
+}
+
+static enum err
+shake_hands(struct io_stream *s)
+{
+	enum err e = ERR_OK;
+
+	while ((e == ERR_OK || e == ERR_AGAIN) && io_state(s) != IO_UP) {
+		struct net_poll p = {.fd = -1};
+		int64_t deadline, now = sys_now_ms();
+
+		e = io_step(s, now);
+		if (e == ERR_AGAIN) {
+			p.fd = io_poll_fd(s, &p.want, &deadline);
+			(void)net_poll(&p, 1, deadline < 0 ? -1 :
+				deadline > now ? (int)(deadline - now) : 0);
+		}
+		if (sys_stopping()) {
+			e = ERR_STOPPED;
+		}
+	}
+	return e == ERR_AGAIN ? ERR_OK : e;
+}
+
+static void
+print(const struct tls *t)
+{
+	char text[8192];
+	struct buf b;
+	struct span line, rest;
+
+	BUF_INIT(&b, text);
+	if (tls_describe_peer(t, &b) == ERR_OK) {
+		for (rest = buf_get(&b); rest.n > 0;) {
+			line = span_upto(rest, span_find(rest, '\n'));
+			log_msg(LOG_INFO, "%.*s", (int)line.n, line.p);
+			rest = span_from(rest, line.n + 1);
+		}
+	}
+	b.n = 0;
+	if (tls_fingerprint(t, &b) == ERR_OK) {
+		log_msg(LOG_INFO, "cert_fingerprint = %.*s", (int)b.n, b.p);
+	}
+	for (unsigned i = 0;; i++) {
+		buf_init(&b, text, sizeof(text));
+		if (tls_peer_pem(t, i, &b) != ERR_OK) {
+			break;
+		}
+		ui_out(buf_get(&b));
+	}
+}
+
+int
+show_cert(const char *target)
+{
+	char host[256];
+	uint16_t port = 0;
+	struct tls_verify verify = {.host = host, .trust_nothing = true};
+	struct imap_conn *c = pool_lease();
+	enum err e = parse(target, host, sizeof(host), &port);
+
+	if (e == ERR_USAGE) {
+		log_msg(LOG_ERROR, "%s", err_detail());
+		return EXIT_USAGE;
+	}
+	e = io_open(&c->io, host, port, true, &verify, sys_now_ms(),
+		CFG_SILENCE_S * 1000);
+	if (e == ERR_OK) {
+		e = shake_hands(&c->io);
+	}
+	if (e == ERR_OK) {
+		print(io_tls(&c->io));
+	} else {
+		log_msg(LOG_ERROR, "%s:%u: %s", host, port, err_detail());
+		outcome_err(e);
+	}
+	io_close(&c->io);
+	pool_release(c);
+	return outcome_status();
+}

@@ -1,0 +1,424 @@
+/*
+ * folders: see folders.h. A sort record is a key of 32 bytes (rank, the first
+ * 23 bytes of the key text, its 64-bit hash), the source, and where the names
+ * spill holds the name. Nested Maildirs are walked level by level, one spill
+ * being read while the next is written, so that depth needs no stack.
+ */
+#include <string.h>
+
+#include "base/le.h"
+#include "base/log.h"
+#include "maildir/maildir.h"
+#include "sync/folders.h"
+
+enum { FROM_REMOTE = 1, FROM_LOCAL, FROM_STATE };
+
+void
+folders_begin(struct folders *s, fs_fd dir, char local_sep)
+{
+	memset(s, 0, offsetof(struct folders, prefix));
+	s->prefix[0] = '\0';
+	s->map = (struct mapname){.prefix = {s->prefix, 0},
+		.remote_sep = '/', .local_sep = local_sep};
+	sort_begin(&s->sort, s->arena, sizeof(s->arena), FOLDERS_REC, 32, dir,
+		"folders");
+	spill_begin(&s->names, dir, "folders.names", s->names_buf,
+		sizeof(s->names_buf));
+	s->open = true;
+}
+
+void
+folders_namespace(struct folders *s, struct span prefix)
+{
+	if (prefix.n < sizeof(s->prefix)) {
+		memcpy(s->prefix, prefix.p, prefix.n);
+		s->map.prefix = (struct span){s->prefix, prefix.n};
+	}
+}
+
+static uint64_t
+hash(struct span key)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < key.n; i++) {
+		h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3u;
+	}
+	return h;
+}
+
+/* entry: source, separator, attributes (4), name */
+static enum err
+add(struct folders *s, int source, struct span key, struct span name, char sep,
+	uint32_t attrs)
+{
+	uint8_t rec[FOLDERS_REC] = {0}, entry[CFG_TOKEN + 8];
+	uint64_t offset = 0;
+	enum err e;
+
+	if (name.n > CFG_TOKEN) {
+		return err_set(ERR_LIMIT, "its name is longer than CFG_TOKEN");
+	}
+	entry[0] = (uint8_t)source;
+	entry[1] = (uint8_t)sep;
+	le_put32(entry + 2, attrs);
+	memcpy(entry + 6, name.p, name.n);
+	e = spill_add(&s->names, entry, name.n + 6, &offset);
+	rec[0] = span_is(key, "INBOX\1") ? 0 : 1;
+	memcpy(rec + 1, key.p, key.n < 23 ? key.n : 23);
+	le_put64(rec + 24, hash(key));
+	le_put64(rec + 32, offset);
+	le_put32(rec + 40, (uint32_t)name.n);
+	return e == ERR_OK ? sort_put(&s->sort, rec) : e;
+}
+
+/* A folder that cannot take part: told, counted, and the rest goes on. */
+static enum err
+leave_out(struct folders *s, struct span name, enum err e)
+{
+	char title[1024];
+	struct buf b;
+
+	if (e != ERR_SYNTAX && e != ERR_LIMIT) {
+		return e;
+	}
+	BUF_INIT(&b, title);
+	mapname_title(name, &b);
+	log_msg(LOG_ERROR, "folder %.*s is left out: %s", (int)b.n, b.p,
+		err_detail());
+	s->refused++;
+	return ERR_OK;
+}
+
+enum err
+folders_remote(struct folders *s, struct span name, char sep, uint32_t attrs)
+{
+	char memory[2 * CFG_TOKEN];
+	struct buf key;
+	enum err e;
+
+	BUF_INIT(&key, memory);
+	if (sep != '\0' || s->remote_n == 0) {
+		s->map.remote_sep = sep;
+	}
+	s->remote_n++;
+	while (name.n > 0 && sep != '\0' && name.p[name.n - 1] == sep) {
+		name.n--; /* "a/" with \Noselect */
+	}
+	e = mapname_key_remote(&s->map, name, &key);
+	if (e == ERR_OK) {
+		e = add(s, FROM_REMOTE, buf_get(&key), name, sep, attrs);
+	}
+	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
+}
+
+static bool
+is_box(fs_fd dir)
+{
+	static const char *const parts[] = {"cur", "new", "tmp"};
+	struct fs_stat st;
+
+	for (int i = 0; i < 3; i++) {
+		if (fs_stat(dir, parts[i], &st) != ERR_OK ||
+			st.type != FS_DIR) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum err
+add_local(struct folders *s, struct span name)
+{
+	char memory[2 * CFG_TOKEN];
+	struct buf key;
+	enum err e;
+
+	BUF_INIT(&key, memory);
+	e = mapname_key_local(&s->map, name, &key);
+	if (e == ERR_OK) {
+		e = add(s, FROM_LOCAL, buf_get(&key), name, s->map.local_sep,
+			0);
+	}
+	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
+}
+
+/* One entry of a directory: a folder, a place to look below, or nothing. */
+static enum err
+visit(struct folders *s, fs_fd dir, struct span above, const char *name,
+	struct spill *below)
+{
+	char memory[CFG_TOKEN + 1];
+	struct buf path;
+	fs_fd sub = FS_NONE;
+	bool box;
+	enum err e;
+
+	if (!maildir_component_ok(span_of(name)) ||
+		fs_open_dir(dir, name, &sub) != ERR_OK) {
+		return ERR_OK;
+	}
+	box = is_box(sub);
+	fs_close(&sub);
+	BUF_INIT(&path, memory);
+	if (above.n > 0) {
+		buf_span(&path, above);
+		buf_char(&path, '/');
+	}
+	buf_str(&path, name);
+	buf_cstr(&path);
+	if (path.err != ERR_OK) {
+		return leave_out(s, span_of(name), err_set(ERR_LIMIT,
+			"its path is longer than CFG_TOKEN"));
+	}
+	e = box ? add_local(s, buf_get(&path)) : ERR_OK;
+	if (e == ERR_OK && s->map.local_sep == '/') {
+		e = spill_add(below, memory, path.n + 1, NULL);
+	}
+	return e;
+}
+
+static enum err
+walk(struct folders *s, fs_fd root, const char *path, struct spill *below)
+{
+	struct fs_walk w;
+	const char *name;
+	enum fs_type type;
+	fs_fd dir = root;
+	enum err e = ERR_OK;
+
+	if (path[0] != '\0') {
+		e = fs_open_dir(root, path, &dir);
+		if (e != ERR_OK) {
+			return ERR_OK; /* vanished meanwhile */
+		}
+	}
+	e = fs_walk_open(&w, dir, s->walk_buf, sizeof(s->walk_buf));
+	if (e == ERR_OK) {
+		while ((e = fs_walk_next(&w, &name, &type)) == ERR_OK) {
+			if (type == FS_FILE) {
+				continue;
+			}
+			e = visit(s, dir, span_of(path), name, below);
+			if (e != ERR_OK) {
+				break;
+			}
+		}
+		fs_walk_close(&w);
+	}
+	if (path[0] != '\0') {
+		fs_close(&dir);
+	}
+	return e == ERR_END ? ERR_OK : e;
+}
+
+enum err
+folders_local(struct folders *s, fs_fd root)
+{
+	static const char *const level_names[] = {"folders.a", "folders.b"};
+	struct spill level[2];
+	const uint8_t *p;
+	size_t n;
+	int now = 0;
+	enum err e;
+
+	spill_begin(&level[now], s->names.dir, level_names[now],
+		s->level_buf[now], sizeof(s->level_buf[now]));
+	e = walk(s, root, "", &level[now]);
+	while (e == ERR_OK && level[now].count > 0) {
+		int next = 1 - now;
+
+		spill_begin(&level[next], s->names.dir, level_names[next],
+			s->level_buf[next], sizeof(s->level_buf[next]));
+		e = spill_rewind(&level[now]);
+		while (e == ERR_OK &&
+			(e = spill_next(&level[now], &p, &n)) == ERR_OK) {
+			char path[CFG_TOKEN + 1];
+
+			memcpy(path, p, n);
+			e = walk(s, root, path, &level[next]);
+		}
+		e = e == ERR_END ? ERR_OK : e;
+		spill_end(&level[now]);
+		now = next;
+	}
+	spill_end(&level[now]);
+	return e;
+}
+
+/* Third line of "id" is the server's name of the folder, fourth its
+ * separator. */
+static enum err
+read_id(struct folders *s, fs_fd state, const char *name)
+{
+	char text[CFG_TOKEN + 1024], memory[2 * CFG_TOKEN];
+	struct span rest, line[4];
+	struct buf key, path;
+	size_t n = 0;
+	fs_fd fd = FS_NONE;
+
+	BUF_INIT(&path, memory);
+	buf_fmt(&path, "%s/id", name);
+	if (fs_open(state, buf_cstr(&path), FS_READ, 0, &fd) != ERR_OK) {
+		return ERR_OK;
+	}
+	if (fs_read(fd, text, sizeof(text), &n) != ERR_OK) {
+		n = 0;
+	}
+	fs_close(&fd);
+	rest = (struct span){text, n};
+	for (int i = 0; i < 4; i++) {
+		size_t at = span_find(rest, '\n');
+
+		line[i] = span_upto(rest, at);
+		rest = span_from(rest, at + 1);
+	}
+	BUF_INIT(&key, memory);
+	if (line[2].n == 0 || line[3].n != 1) {
+		return ERR_OK; /* torn: the head tells whose it is */
+	}
+	if (s->map.remote_sep == '\0') {
+		s->map.remote_sep = line[3].p[0];
+	}
+	if (mapname_key_remote(&s->map, line[2], &key) != ERR_OK) {
+		return ERR_OK;
+	}
+	return add(s, FROM_STATE, buf_get(&key), line[2], line[3].p[0], 0);
+}
+
+enum err
+folders_state(struct folders *s, fs_fd state)
+{
+	struct fs_walk w;
+	const char *name;
+	enum fs_type type;
+	enum err e = fs_walk_open(&w, state, s->walk_buf, sizeof(s->walk_buf));
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	while ((e = fs_walk_next(&w, &name, &type)) == ERR_OK) {
+		if (strlen(name) == 32) {
+			e = read_id(s, state, name);
+		}
+		if (e != ERR_OK) {
+			break;
+		}
+	}
+	fs_walk_close(&w);
+	return e == ERR_END ? ERR_OK : e;
+}
+
+enum err
+folders_sort(struct folders *s)
+{
+	return sort_finish(&s->sort);
+}
+
+static void
+keep(char *to, struct span name, bool *has, bool *twice)
+{
+	if (*has) {
+		*twice = *twice || !span_is(name, to);
+		return;
+	}
+	memcpy(to, name.p, name.n);
+	to[name.n] = '\0';
+	*has = true;
+}
+
+static enum err
+merge(struct folders *s, const uint8_t *rec, struct folder_entry *out)
+{
+	uint8_t entry[CFG_TOKEN + 8];
+	size_t n = 0;
+	struct span name;
+	bool unused = false;
+	enum err e = spill_get(&s->names, le_get64(rec + 32), entry,
+		sizeof(entry), &n);
+
+	if (e != ERR_OK || n < 6) {
+		return e != ERR_OK ? e : ERR_CORRUPT;
+	}
+	name = (struct span){(const char *)entry + 6, n - 6};
+	switch (entry[0]) {
+	case FROM_REMOTE:
+		out->attrs |= le_get32(entry + 2);
+		keep(out->remote, name, &out->has_remote, &out->remote_twice);
+		break;
+	case FROM_LOCAL:
+		keep(out->local, name, &out->has_local, &out->local_twice);
+		break;
+	default:
+		if (!out->has_remote) {
+			keep(out->remote, name, &unused, &unused);
+		}
+		out->has_state = true;
+		break;
+	}
+	return ERR_OK;
+}
+
+static void
+fill_missing(struct folders *s, struct folder_entry *out)
+{
+	struct buf b;
+
+	if (out->remote[0] == '\0') {
+		BUF_INIT(&b, out->remote);
+		if (mapname_to_remote(&s->map, span_of(out->local), &b) !=
+			ERR_OK) {
+			b.n = 0;
+			b.err = ERR_OK;
+		}
+		buf_cstr(&b);
+	}
+	if (!out->has_local) {
+		BUF_INIT(&b, out->local);
+		if (mapname_to_local(&s->map, span_of(out->remote), &b) !=
+			ERR_OK) {
+			b.n = 0;
+			b.err = ERR_OK;
+		}
+		buf_cstr(&b);
+	}
+}
+
+enum err
+folders_next(struct folders *s, struct folder_entry *out)
+{
+	uint8_t key[32];
+	enum err e = ERR_OK;
+
+	memset(out, 0, sizeof(*out));
+	if (!s->have) {
+		e = sort_next(&s->sort, s->next);
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	memcpy(key, s->next, sizeof(key));
+	do {
+		s->have = true;
+		e = merge(s, s->next, out);
+		if (e == ERR_OK) {
+			e = sort_next(&s->sort, s->next);
+			s->have = e == ERR_OK;
+		}
+	} while (e == ERR_OK && memcmp(key, s->next, sizeof(key)) == 0);
+	if (e != ERR_OK && e != ERR_END) {
+		return e;
+	}
+	fill_missing(s, out);
+	return ERR_OK;
+}
+
+void
+folders_end(struct folders *s)
+{
+	if (s->open) {
+		sort_end(&s->sort);
+		spill_end(&s->names);
+		s->open = false;
+	}
+}
