@@ -8,9 +8,19 @@
  * Any split of the input gives the same events, but for the sizes of
  * consecutive IMAP_EV_BODY_DATA. ERR_PROTO and ERR_LIMIT stick:
  * the connection is lost. Names, atoms and strings are at most CFG_TOKEN
- * bytes, parentheses at most CFG_NESTING deep where they are looked into; a
- * line has no limit. What it does not know it skips, to any length (literals
- * included, nested to CFG_NESTING). Human text is cut at 512 bytes.
+ * bytes; a line has no limit. What it does not know it skips, to any length
+ * (literals included; an unknown item of a FETCH or STATUS may be nested 255
+ * deep). Words that are only looked up (flags, capabilities) may be longer
+ * than CFG_TOKEN. Human text is cut at 512 bytes. No event is held back at
+ * the end of a line: without input there is nothing to ask for, but inside a
+ * FETCH.
+ *
+ * Numbers that cannot be are not passed on: an item of FETCH or STATUS is
+ * then missing (has_* false), a response code's value is 0, a sequence number
+ * is 4294967295, and an element of a set is an event with lo = hi = 0, which
+ * means "the server said something here that is no UID": whatever is
+ * concluded from absence must not be concluded from that answer. (In VANISHED
+ * a range that begins with 0 begins with 1; Dovecot sends "0:1".)
  */
 #ifndef WHERRY_IMAP_IMAP_RESP_H
 #define WHERRY_IMAP_IMAP_RESP_H
@@ -29,9 +39,10 @@ enum imap_ev {
 			     * [CAPABILITY ...] code, before its STATUS/TAGGED;
 			     * append_limit */
 	IMAP_EV_ENABLED,    /* caps */
-	IMAP_EV_LIST,	    /* attrs, sep (0 for NIL), name (bytes as sent) */
+	IMAP_EV_LIST,	    /* attrs, sep (0 for NIL), name (bytes as sent); of
+			     * LSUB too */
 	IMAP_EV_MAILBOX_STATUS, /* name, mbox */
-	IMAP_EV_NAMESPACE,  /* first personal: name = prefix, sep */
+	IMAP_EV_NAMESPACE,  /* first personal: name = prefix, sep; nil if none */
 	IMAP_EV_FLAGS,	    /* flags */
 	IMAP_EV_EXISTS,	    /* num */
 	IMAP_EV_RECENT,	    /* num */
@@ -93,7 +104,8 @@ enum {
 	IMAP_ATTR_NOINFERIORS = 4, IMAP_ATTR_ALL = 8, IMAP_ATTR_TRASH = 16,
 	IMAP_ATTR_JUNK = 32, IMAP_ATTR_SENT = 64, IMAP_ATTR_DRAFTS = 128,
 	IMAP_ATTR_ARCHIVE = 256, IMAP_ATTR_FLAGGED = 512,
-	IMAP_ATTR_IMPORTANT = 1024
+	IMAP_ATTR_IMPORTANT = 1024,
+	IMAP_ATTR_SUBSCRIBED = 2048 /* \Subscribed, or listed by LSUB */
 };
 
 /* System flags: the five that Maildir has, and "\*" of PERMANENTFLAGS. Case
@@ -142,18 +154,17 @@ struct imap_event {
 	uint32_t cookie;
 };
 
+/* All of it is private. */
 struct imap_resp {
 	struct imap_lex lex;
 	enum err err;
-	/* The owner of this file designs the rest: state, partial event,
-	 * text buffer of 512 bytes, name buffer of CFG_TOKEN. */
-	struct imap_event ev;
-	uint32_t state, sub, depth, item;
-	uint32_t range_lo;
-	char text[512];
-	size_t text_n;
-	char name[CFG_TOKEN];
+	struct imap_event ev;	  /* of the line, as far as it was read */
+	uint8_t state, ret;	  /* ret: where a list or a value ends up */
+	uint8_t depth, item, set; /* set: 0 source, 1 destination */
+	bool tagged, uid, first;
+	uint32_t flags;
 	size_t name_n;
+	char name[CFG_TOKEN];
 };
 
 void imap_resp_init(struct imap_resp *r);
