@@ -57,6 +57,9 @@ bool conf_has_section(struct conf *c, const char *section);
  * the log; all are reported, not only the first); unknown ones are noted once
  * (LOG_WARN), known ones without effect are silent (LOG_DEBUG). */
 enum err conf_check(struct conf *c);
+/* The same for a comma list of accounts (-a) in place of the file's; NULL is
+ * the file's. */
+enum err conf_check_accounts(struct conf *c, const char *accounts);
 
 enum conf_fsync { CONF_FSYNC_ALWAYS, CONF_FSYNC_BATCH, CONF_FSYNC_OFF };
 

@@ -411,14 +411,33 @@ note_all(struct conf *c)
 	return e;
 }
 
+/* Checks the i-th account of the list, or of the file's. */
+static enum err
+check_nth(struct conf *c, const char *accounts, unsigned i,
+	struct conf_verdict *v)
+{
+	char name[sizeof(((struct conf_account *)0)->name)];
+	struct conf_sections sections;
+	struct buf b;
+	enum err e;
+
+	if (accounts == NULL && conf_value(c, "general", "accounts", &accounts,
+		NULL) != ERR_OK) {
+		return ERR_END; /* reported with [general] */
+	}
+	buf_init(&b, name, sizeof(name) - 1);
+	e = conf_account_name(accounts, i, &b);
+	if (e != ERR_OK) {
+		return e;
+	}
+	name[b.n] = '\0';
+	return conf_check_account(c, name, &sections, v);
+}
+
 enum err
-conf_check(struct conf *c)
+conf_check_accounts(struct conf *c, const char *accounts)
 {
 	struct conf_verdict v = {.all = true};
-	struct conf_sections sections;
-	char name[CFG_NAME];
-	const char *accounts;
-	struct buf b;
 	enum err e = note_all(c);
 
 	if (e == ERR_OK && !conf_has_section(c, "general")) {
@@ -429,22 +448,18 @@ conf_check(struct conf *c)
 		e = conf_check_section(c, "general", IN_GENERAL, &v);
 	}
 	for (unsigned i = 0; e == ERR_OK; i++) {
-		e = conf_value(c, "general", "accounts", &accounts, NULL);
-		if (e != ERR_OK) { /* reported */
-			e = ERR_END;
-			break;
-		}
-		BUF_INIT(&b, name);
-		e = conf_account_name(accounts, i, &b);
-		if (e == ERR_OK) {
-			buf_cstr(&b);
-			e = conf_check_account(c, name, &sections, &v);
-		}
+		e = check_nth(c, accounts, i, &v);
 	}
-	if (e == ERR_END || e == ERR_OK) {
-		e = v.bad == 0 ? ERR_OK : err_set(ERR_CONF,
-			"%s: %u %s in the configuration", c->path, v.bad,
-			v.bad == 1 ? "error" : "errors");
+	if (e != ERR_END) {
+		return e;
 	}
-	return e;
+	return v.bad == 0 ? ERR_OK : err_set(ERR_CONF,
+		"%s: %u %s in the configuration", c->path, v.bad,
+		v.bad == 1 ? "error" : "errors");
+}
+
+enum err
+conf_check(struct conf *c)
+{
+	return conf_check_accounts(c, NULL);
 }

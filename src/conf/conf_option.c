@@ -30,8 +30,8 @@ const struct conf_option conf_options[] = {
 		"batch, no means off"),
 	ROW("ui", IN_GENERAL, TEXT, USED, "ttyui", "how progress is shown"),
 	ROW("dry-run", IN_GENERAL, BOOL, STOP, "no",
-		"mail would be changed although it asks for a dry run; remove "
-		"it"),
+		"mail would be changed although it asks for a dry run; write "
+		"--dry-run on the command line"),
 	ROW("pythonfile", IN_GENERAL, TEXT, NOTED, NULL,
 		"no Python is run; options that call its functions are "
 		"refused"),

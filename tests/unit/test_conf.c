@@ -664,6 +664,28 @@ field_limits(void **state)
 }
 
 static void
+named_accounts(void **state)
+{
+	char name[160];
+
+	(void)state;
+	open_text("[general]\naccounts = Bad\n[Account Bad]\nmaxage = 1\n"
+		ACCOUNT LOCAL REMOTE);
+	assert_int_equal(conf_check(&c), ERR_CONF);
+	assert_int_equal(conf_check_accounts(&c, NULL), ERR_CONF);
+	assert_int_equal(conf_check_accounts(&c, "X"), ERR_OK);
+	assert_int_equal(conf_check_accounts(&c, "X,Z"), ERR_CONF);
+	assert_non_null(strstr(logged, "there is no [Account Z]"));
+	/* 127 bytes are a name that is not there, 128 are no name */
+	snprintf(name, sizeof(name), "%0127d", 0);
+	assert_int_equal(conf_check_accounts(&c, name), ERR_CONF);
+	snprintf(name, sizeof(name), "%0128d", 0);
+	assert_int_equal(conf_check_accounts(&c, name), ERR_LIMIT);
+	assert_int_equal(conf_account(&c, name, &account), ERR_LIMIT);
+	conf_close(&c);
+}
+
+static void
 account_lists(void **state)
 {
 	static char many[4 * CFG_ACCOUNTS + 8];
@@ -895,6 +917,8 @@ main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(notes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(field_limits, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(named_accounts, set_up,
 			tear_down),
 		cmocka_unit_test(account_lists),
 		cmocka_unit_test_setup_teardown(paths, set_up, tear_down),
