@@ -9,14 +9,15 @@
 
 #define WHERRY_VERSION "0.1.0"
 
-/* Connections in the pool, all accounts together. Each costs about 14 KiB of
+/* Connections in the pool, all accounts together. Each costs about 22 KiB of
  * wherry's own buffers and 28 to 40 KiB of TLS library memory. */
 #ifndef CFG_CONNECTIONS
 #define CFG_CONNECTIONS 4
 #endif
 
-/* Folders being reconciled at once. Each costs CFG_SORT_ARENA and about
- * 70 KiB of windows, rings and buffers. */
+/* Accounts at work at once, each with one connection and one folder being
+ * reconciled. Each costs CFG_SORT_ARENA and about 242 KiB of windows, rings,
+ * buffers, options and folder list. */
 #ifndef CFG_FOLDER_SLOTS
 #define CFG_FOLDER_SLOTS 1
 #endif
@@ -38,7 +39,7 @@
 #endif
 
 /* Longest atom, quoted string or mailbox name in a response, bytes. Costs
- * three times itself per connection. */
+ * twice itself per connection and per folder slot. */
 #ifndef CFG_TOKEN
 #define CFG_TOKEN 1024
 #endif
@@ -48,7 +49,7 @@
 #define CFG_NESTING 8
 #endif
 
-/* Commands in flight on one connection. Costs 32 bytes each. */
+/* Commands in flight on one connection. Costs 24 bytes each. */
 #ifndef CFG_INFLIGHT
 #define CFG_INFLIGHT 32
 #endif
@@ -72,7 +73,7 @@
 #endif
 
 /* Messages in one window of the server's listing. Costs 12 bytes each, times
- * CFG_WINDOWS, per folder slot. */
+ * CFG_WINDOWS + 1, per folder slot. */
 #ifndef CFG_WINDOW
 #define CFG_WINDOW 1024
 #endif
@@ -83,7 +84,7 @@
 #endif
 
 /* Pending results (renames, stores, downloads) that wait for one flush to
- * become records. Costs 48 bytes each per folder slot. */
+ * become records. Costs 64 bytes each per folder slot. */
 #ifndef CFG_RING
 #define CFG_RING 512
 #endif
@@ -137,6 +138,12 @@
 #if CFG_CONNECTIONS < 1 || CFG_CONNECTIONS > 64
 #error "CFG_CONNECTIONS must be 1 to 64"
 #endif
+#if CFG_FOLDER_SLOTS < 1 || CFG_FOLDER_SLOTS > CFG_CONNECTIONS
+#error "CFG_FOLDER_SLOTS must be 1 to CFG_CONNECTIONS"
+#endif
+#if CFG_CMD_LINE < 2944
+#error "CFG_CMD_LINE must be 2944 or more: 256 UIDs are deleted at a time"
+#endif
 #if CFG_IO_OUT < CFG_CMD_LINE + 96
 #error "CFG_IO_OUT must hold one command line: raise it to CFG_CMD_LINE + 96"
 #endif
@@ -146,8 +153,17 @@
 #if CFG_WINDOWS < 1 || CFG_WINDOWS > 16
 #error "CFG_WINDOWS must be 1 to 16"
 #endif
+#if CFG_WINDOW < 342
+#error "CFG_WINDOW must be 342 or more: its bytes are a sort arena too"
+#endif
 #if CFG_SET_MESSAGES > CFG_RING
 #error "CFG_RING must hold a download set: raise it to CFG_SET_MESSAGES"
+#endif
+#if CFG_SET_MESSAGES * 11 > CFG_CMD_LINE - 128
+#error "CFG_SET_MESSAGES must fit in one command: 11 bytes of CFG_CMD_LINE each"
+#endif
+#if CFG_UPLOADS >= CFG_RING
+#error "CFG_UPLOADS must be below CFG_RING"
 #endif
 
 #endif
