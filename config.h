@@ -66,10 +66,11 @@
 #define CFG_SILENCE_S 60
 #endif
 
-/* Seconds that one command may take as a whole, besides one second for every
- * KiB that it is known to transfer. */
-#ifndef CFG_COMMAND_S
-#define CFG_COMMAND_S 300
+/* One command may take this many times the bound of silence as a whole (so
+ * that a server that drips bytes is given up too), besides one second for
+ * every KiB that it is known to transfer. */
+#ifndef CFG_COMMAND_FACTOR
+#define CFG_COMMAND_FACTOR 10
 #endif
 
 /* Messages in one window of the server's listing. Costs 12 bytes each, times

@@ -15,7 +15,7 @@
 #include "port/fs.h"
 #include "port/sys.h"
 
-static char ca_text[1024];
+static char ca_text[TLS_CA_TEXT];
 static unsigned char ca_der[CFG_CERT_DER];
 
 static const char *const places[] = {

@@ -17,6 +17,7 @@
 #include <mbedtls/platform_util.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "config.h"
 #include "port/net.h"
 #include "port/sys.h"
@@ -67,7 +68,15 @@
 
 enum { R_ILLEGAL = -0x6600 };
 
-static struct tls pool[CFG_CONNECTIONS];
+static struct tls tls_pool[CFG_CONNECTIONS];
+
+const struct mem_row tls_mem[] = {
+	{"tls_pool", sizeof(tls_pool),
+		"TLS connections (the library's own memory besides)"},
+	{"ca_text", TLS_CA_TEXT, "CA bundle being read"},
+	{"ca_der", CFG_CERT_DER, "one CA certificate"},
+	{NULL, 0, NULL},
+};
 
 /* mbedTLS 3.6.6 with TLS 1.3 refuses the key exchange of TLS 1.2 servers with
  * RSA certificates. Such a failure switches later connections to TLS 1.2,
@@ -232,7 +241,7 @@ tls_open(struct tls **out, int fd, const struct tls_verify *v)
 		return err_set(ERR_TLS, "TLS: mbedTLS did not start");
 	}
 	for (i = 0; i < CFG_CONNECTIONS && t == NULL; i++) {
-		t = pool[i].state == TLS_FREE ? &pool[i] : NULL;
+		t = tls_pool[i].state == TLS_FREE ? &tls_pool[i] : NULL;
 	}
 	if (t == NULL) {
 		return err_set(ERR_LIMIT, "no free TLS connection: "

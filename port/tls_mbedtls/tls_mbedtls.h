@@ -18,6 +18,8 @@ enum tls_state {
 	TLS_FAILED /* err is why */
 };
 
+#define TLS_CA_TEXT 1024 /* bytes of a CA file read at a time */
+
 struct tls {
 	enum tls_state state;
 	enum err err;

@@ -162,8 +162,11 @@ connect_begin(struct account *a, int64_t now_ms)
 static enum err
 ask_folders(struct account *a)
 {
-	enum err e = ERR_OK;
+	enum err e = account_mark_root(a);
 
+	if (e != ERR_OK) {
+		return e;
+	}
 	folders_begin(&a->folders, a->state, a->conf.sep);
 	if (imap_conn_has(a->conn, IMAP_CAP(NAMESPACE))) {
 		e = imap_begin(a->conn, IMAP_CMD_NAMESPACE, 0);
@@ -202,13 +205,15 @@ connect_step(struct account *a, int64_t now_ms)
 static enum err
 listed(struct account *a)
 {
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (a->folders.remote_n == 0) {
 		return err_set(ERR_REFUSED, "%s lists no folder at all; nothing "
 			"was changed", a->conf.host);
 	}
-	e = folders_local(&a->folders, a->root);
+	if (a->root != FS_NONE) {
+		e = folders_local(&a->folders, a->root);
+	}
 	if (e == ERR_OK) {
 		e = folders_state(&a->folders, a->state);
 	}

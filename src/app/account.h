@@ -69,6 +69,7 @@ void account_progress(const struct account *a, int64_t now_ms,
 
 /* account_open.c: places, locks, password */
 enum err account_open(struct account *a);
+enum err account_mark_root(struct account *a);
 void account_close(struct account *a);
 enum err account_password_begin(struct account *a, int64_t now_ms);
 enum err account_password_step(struct account *a, int64_t now_ms);

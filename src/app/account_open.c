@@ -51,11 +51,11 @@ marker_text(const struct account *a, struct buf *out)
 		a->conf.name, a->conf.host, a->conf.user);
 }
 
+/* No marker: a new root, or a disk that is not there? */
 static enum err
-new_marker(struct account *a, struct span text)
+mounted(struct account *a)
 {
 	struct fs_stat st;
-	enum err e;
 
 	if (fs_stat(a->state, "root", &st) == ERR_OK) {
 		return err_set(ERR_GUARD,
@@ -65,8 +65,18 @@ new_marker(struct account *a, struct span text)
 			"account (%s/Account-%s/wherry) to start over",
 			a->conf.root, a->options->metadata, a->conf.name);
 	}
-	e = fs_open(a->root, MARKER, FS_READ | FS_WRITE | FS_CREATE, 0600,
-		&a->marker);
+	return ERR_OK;
+}
+
+static enum err
+new_marker(struct account *a, struct span text)
+{
+	enum err e = fs_open(a->root, MARKER,
+		FS_READ | FS_WRITE | FS_CREATE, 0600, &a->marker);
+
+	if (e == ERR_OK) {
+		e = fs_lock(a->marker);
+	}
 	if (e == ERR_OK) {
 		e = fs_write(a->marker, text.p, text.n);
 	}
@@ -110,21 +120,51 @@ check_marker(struct account *a)
 	marker_text(a, &b);
 	e = fs_open(a->root, MARKER, FS_READ | FS_WRITE, 0600, &a->marker);
 	if (e == ERR_NOENT) {
-		e = new_marker(a, buf_get(&b));
-	} else if (e == ERR_OK) {
+		return mounted(a);
+	}
+	if (e == ERR_OK) {
 		e = fs_read(a->marker, have, sizeof(have), &n);
 		if (e == ERR_OK && n > 0 &&
 			!span_eq(buf_get(&b), (struct span){have, n})) {
 			return err_set(ERR_GUARD,
 				"%s belongs to another account, server or user "
-				"(its file " MARKER " says which); nothing was "
+				"(its file " MARKER " says which; remove that "
+				"file if they are the same); nothing was "
 				"touched", a->conf.root);
 		}
 	}
 	if (e == ERR_OK) {
 		e = fs_lock(a->marker);
 	}
+	return e;
+}
+
+/* Marks the root as this account's, once the server has let us in. */
+enum err
+account_mark_root(struct account *a)
+{
+	char text[1024];
+	struct buf b;
+	enum err e = ERR_OK;
+
+	if (a->options->dry_run) {
+		return ERR_OK;
+	}
+	if (a->marker == FS_NONE) {
+		BUF_INIT(&b, text);
+		marker_text(a, &b);
+		e = new_marker(a, buf_get(&b));
+	}
 	return e == ERR_OK ? remember_root(a) : e;
+}
+
+/* As mkdir -p; a file in the way cannot be written into. */
+static enum err
+make_dirs(const char *path)
+{
+	enum err e = fs_mkdirs(path, 0700);
+
+	return e == ERR_EXIST ? ERR_PERM : e;
 }
 
 static enum err
@@ -140,7 +180,7 @@ open_state(struct account *a, const char *metadata)
 	BUF_INIT(&b, path);
 	buf_fmt(&b, "%s/Account-%s/wherry", metadata, a->conf.name);
 	buf_cstr(&b);
-	e = b.err == ERR_OK ? fs_mkdirs(path, 0700)
+	e = b.err == ERR_OK ? make_dirs(path)
 			    : err_set(b.err, "the metadata path is too long");
 	if (e == ERR_OK) {
 		e = fs_open_dir(FS_CWD, path, &a->state);
@@ -156,13 +196,12 @@ account_open(struct account *a)
 	enum err e = open_state(a, a->options->metadata);
 
 	if (e == ERR_OK && !a->options->dry_run) {
-		e = fs_mkdirs(a->conf.root, 0700);
+		e = make_dirs(a->conf.root);
 	}
 	if (e == ERR_OK) {
 		e = fs_open_dir(FS_CWD, a->conf.root, &a->root);
 		if (e == ERR_NOENT && a->options->dry_run) {
-			return err_set(ERR_CONF, "%s does not exist yet; a run "
-				"without --dry-run makes it", a->conf.root);
+			e = ERR_OK; /* FS_NONE: as good as empty */
 		}
 	}
 	if (e == ERR_OK && !a->options->dry_run) {

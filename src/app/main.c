@@ -224,7 +224,7 @@ sync_all(const struct cli *cli)
 		}
 	}
 	if (e == ERR_OK) {
-		e = conf_check(&main_conf);
+		e = conf_check_accounts(&main_conf, cli->accounts);
 	}
 	if (e != ERR_OK) {
 		log_msg(LOG_ERROR, "%s", err_detail()[0] != '\0' ? err_detail()
@@ -278,6 +278,15 @@ main(int argc, char **argv)
 	int status;
 
 	u = ui_begin(cli.ui, cli.wire);
+	if (u != ERR_OK) {
+		char why[200];
+		struct buf b;
+
+		BUF_INIT(&b, why);
+		buf_str(&b, err_detail());
+		(void)ui_begin(NULL, false);
+		u = err_set(u, "%.*s", (int)b.n, b.p);
+	}
 	if (e == ERR_OK) {
 		e = u;
 	}

@@ -62,6 +62,11 @@ text(struct buf *b, const struct directive *d, const char *s)
 	if (!d->left) {
 		pad(b, ' ', n, d->width);
 	}
+	if (b->err == ERR_OK && n > b->cap - b->n) {
+		n = b->cap - b->n; /* what fits, for the eye; the error stays */
+		buf_put(b, s, n);
+		b->err = ERR_LIMIT;
+	}
 	buf_put(b, s, n);
 	if (d->left) {
 		pad(b, ' ', n, d->width);

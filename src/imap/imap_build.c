@@ -137,8 +137,8 @@ send(struct imap_conn *c, uint64_t expect)
 			f = &c->inflight[i];
 		}
 	}
-	f->budget_ms = ((int64_t)CFG_COMMAND_S + (int64_t)(expect / 1024)) *
-		1000;
+	f->budget_ms = (int64_t)CFG_COMMAND_FACTOR * c->login->timeout_ms +
+		(int64_t)(expect / 1024) * 1000;
 	log_line(c, f->cmd);
 	if (c->inflight_n == 0) {
 		c->turn_ms = c->now_ms;
