@@ -172,5 +172,7 @@ void imap_resp_init(struct imap_resp *r);
  * ERR_AGAIN: all of in was used. */
 enum err imap_resp_push(struct imap_resp *r, struct span in, size_t *used,
 	struct imap_event *ev);
+/* true between two lines: nothing of a response was begun. */
+bool imap_resp_between(const struct imap_resp *r);
 
 #endif
