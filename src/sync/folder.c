@@ -141,6 +141,7 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 		.pull_deletes = job->pull_deletes,
 		.push_deletes = job->push_deletes,
 		.permanent = IMAP_FLAGS_SYSTEM};
+	folder_spills_begin(f);
 	e = open_state(f);
 	if (e == ERR_OK) {
 		hex_fmd5(f);
@@ -468,9 +469,7 @@ folder_end(struct folder *f)
 		maildir_scan_end(&f->scan);
 		f->scan_open = false;
 	}
-	spill_end(&f->names);
-	spill_end(&f->fresh);
-	spill_end(&f->doomed);
+	folder_spills_end(f);
 	if (f->state_open) {
 		table_close(&f->table);
 		journal_close(&f->journal);

@@ -183,24 +183,36 @@ scan_one(struct folder *f, enum maildir_where where, const char *name)
 	return e;
 }
 
-enum err
-folder_scan_begin(struct folder *f)
+void
+folder_spills_begin(struct folder *f)
 {
-	if (f->local_sorting) { /* a further pass */
-		sort_end(&f->local_sort);
-		spill_end(&f->names);
-		spill_end(&f->fresh);
-		spill_end(&f->doomed);
-	}
-	sort_begin(&f->local_sort, f->arena, sizeof(f->arena), LOCAL_REC, 4,
-		f->job->state, "local");
-	f->local_sorting = true;
 	spill_begin(&f->names, f->job->state, "spill.names", f->names_buf,
 		sizeof(f->names_buf));
 	spill_begin(&f->fresh, f->job->state, "spill.new", f->fresh_buf,
 		sizeof(f->fresh_buf));
 	spill_begin(&f->doomed, f->job->state, "spill.plan", f->doomed_buf,
 		sizeof(f->doomed_buf));
+}
+
+void
+folder_spills_end(struct folder *f)
+{
+	spill_end(&f->names);
+	spill_end(&f->fresh);
+	spill_end(&f->doomed);
+}
+
+enum err
+folder_scan_begin(struct folder *f)
+{
+	if (f->local_sorting) { /* a further pass */
+		sort_end(&f->local_sort);
+	}
+	folder_spills_end(f);
+	folder_spills_begin(f);
+	sort_begin(&f->local_sort, f->arena, sizeof(f->arena), LOCAL_REC, 4,
+		f->job->state, "local");
+	f->local_sorting = true;
 	f->stats.up_todo = 0;
 	maildir_scan_begin(&f->scan, &f->box, f->walk_buf,
 		sizeof(f->walk_buf));

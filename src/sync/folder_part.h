@@ -29,6 +29,8 @@ enum err folder_list_next(struct folder *f, struct listed *out);
 void folder_list_end(struct folder *f);
 
 /* folder_local.c: scan of the Maildir, names */
+void folder_spills_begin(struct folder *f);
+void folder_spills_end(struct folder *f);
 enum err folder_scan_begin(struct folder *f);
 enum err folder_scan_step(struct folder *f);
 enum err folder_local_next(struct folder *f, struct local *out);

@@ -246,6 +246,19 @@ folders_local(struct folders *s, fs_fd root)
 	return e;
 }
 
+/* A state that a run made but never recorded anything in says nothing. */
+static bool
+has_records(fs_fd state, const char *name)
+{
+	char memory[64];
+	struct fs_stat st;
+	struct buf path;
+
+	BUF_INIT(&path, memory);
+	buf_fmt(&path, "%s/head", name);
+	return fs_stat(state, buf_cstr(&path), &st) == ERR_OK && st.size > 0;
+}
+
 /* Third line of "id" is the server's name of the folder, fourth its
  * separator. */
 static enum err
@@ -298,7 +311,7 @@ folders_state(struct folders *s, fs_fd state)
 		return e;
 	}
 	while ((e = fs_walk_next(&w, &name, &type)) == ERR_OK) {
-		if (strlen(name) == 32) {
+		if (strlen(name) == 32 && has_records(state, name)) {
 			e = read_id(s, state, name);
 		}
 		if (e != ERR_OK) {
