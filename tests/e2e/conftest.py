@@ -1,6 +1,8 @@
+import fcntl
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 pytest.register_assert_rewrite("mail", "wherry")
 
 from dovecot import Dovecot, fast_dir  # noqa: E402
-from wherry import Wherry  # noqa: E402
+from wherry import TOP, Wherry  # noqa: E402
 
 _users = itertools.count(1)
 
@@ -71,3 +73,19 @@ def make(workdir, server, user):
 @pytest.fixture
 def w(make):
     return make()
+
+
+@pytest.fixture(scope="session")
+def build():
+    """build(name, flags): build/<name>/wherry with other knobs, made once."""
+    def get(name, flags):
+        os.makedirs(os.path.join(TOP, "build"), exist_ok=True)
+        with open(os.path.join(TOP, "build", name + ".lock"), "w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            subprocess.run(
+                ["make", "-s", "-C", TOP, "VARIANT=" + name,
+                 "CFLAGS=-O0 -g", "CPPFLAGS=" + flags, "all"], check=True,
+                stdout=subprocess.DEVNULL,
+                env={"PATH": os.environ["PATH"]})
+        return os.path.join(TOP, "build", name, "wherry")
+    return get

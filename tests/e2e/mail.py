@@ -49,7 +49,8 @@ def plain(body):
 
 def subject(body):
     m = re.search(rb"(?im)^subject: *([^\r\n]*)", body)
-    return m.group(1).decode() if m else hashlib.md5(body).hexdigest()
+    return m.group(1).decode() if m else hashlib.md5(
+        plain(body)).hexdigest()
 
 
 # Modified UTF-7 (RFC 3501 5.1.3).

@@ -386,6 +386,7 @@ def test_nothing_can_be_written(w):
     r = w.run(code=(1, 73))
     assert w.root in r.text
     os.unlink(w.root)
+    shutil.rmtree(w.metadata, ignore_errors=True)
     with open(w.metadata, "w") as f:
         f.write("in the way")
     r = w.run(code=73)

@@ -88,7 +88,7 @@ def test_unknown_ca(make, server):
         b.append(message("m"))
         mark = server.log_mark()
         r = w.run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert server.sessions(w.user, mark, timeout=0.3) == []
         # The line it prints is the cure, instead of a CA or beside a right
         # one, but not beside a wrong one.
@@ -117,10 +117,10 @@ def test_fingerprints(make, server):
             w.run()
         w.configure(remote={"cert_fingerprint": wrong})
         r = w.run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         w.configure(remote={"cert_fingerprint": wrong,
                             "sslcacertfile": server.ca})
-        assert w.run(code=None).code not in (0, 2), "both must hold"
+        assert w.run(code=None).code > 0, "both must hold"
         w.configure(remote={"sslcacertfile": None})
 
 
@@ -130,7 +130,7 @@ def test_wrong_host_name(make, tls):
     w = make(tls=tls, remote={"remotehost": "127.0.0.2"})
     mark = w.server.log_mark()
     r = w.run(code=None)
-    assert r.code not in (0, 2), r
+    assert r.code > 0, r
     assert "127.0.0.2" in r.text
     assert w.server.sessions(w.user, mark, timeout=0.3) == []
     w.configure(remote={"remotehost": "127.0.0.1"})
@@ -169,7 +169,7 @@ def test_expired_certificate(make, server):
     with _tls_mock(stem + ".pem", stem + ".key") as mock:
         mock.ca = c.ca
         r = make(server=mock).run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert "expired" in r.text.lower()
         assert not LOGINS.search(mock.received)
 
@@ -180,7 +180,7 @@ def test_server_without_starttls(make):
     with Imap(capability="IMAP4rev1 AUTH=PLAIN") as mock:
         w = make(server=mock, tls="starttls")
         r = w.run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert "starttls" in r.text.lower()
         assert not LOGINS.search(mock.received), mock.received
         w.tls = "plain"
@@ -197,7 +197,7 @@ def test_starttls_refused(make):
     with Imap(capability="IMAP4rev1 STARTTLS AUTH=PLAIN",
               answer=answer) as mock:
         r = make(server=mock, tls="starttls").run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert not LOGINS.search(mock.received), mock.received
 
 
@@ -206,7 +206,7 @@ def test_preauth_before_starttls(make):
     with Imap(capability="IMAP4rev1 STARTTLS",
               greeting=b"* PREAUTH hello\r\n") as mock:
         r = make(server=mock, tls="starttls").run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert b"SELECT" not in mock.received.upper()
 
 
@@ -227,7 +227,7 @@ def test_plaintext_behind_starttls(make, server, extra):
               answer=answer) as mock:
         mock.ca = c.ca
         r = make(server=mock, tls="starttls").run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert not LOGINS.search(mock.received), mock.received
 
 
@@ -235,7 +235,7 @@ def test_logindisabled(make):
     """Without TLS: says so. LOGIN is not sent."""
     with Imap(capability="IMAP4rev1 LOGINDISABLED") as mock:
         r = make(server=mock, tls="plain").run(code=None)
-        assert r.code not in (0, 2), r
+        assert r.code > 0, r
         assert not LOGINS.search(mock.received), mock.received
 
 
@@ -278,28 +278,36 @@ def test_no_such_host(make):
     assert "no-such-host.invalid" in r.text
 
 
-@pytest.mark.parametrize("how", ["silent", "closes", "drips", "bye"])
+@pytest.mark.parametrize("how", ["silent", "closes", "bye"])
 def test_server_that_stalls(make, how):
     """Every wait has an end."""
-    import time
-
     def talk(server, conn):
         if how == "silent":
             conn.drain()
         elif how == "bye":
             conn.send(b"* BYE too busy\r\n")
-        elif how == "drips":
-            conn.send(b"* OK hello\r\n")
-            line = conn.line()
-            for _ in range(600):
-                conn.send(b"* OK still here\r\n")
-                time.sleep(0.1)
-            conn.send(line.split()[0] + b" OK\r\n")
     with Server(talk) as mock:
         w = make(server=mock, tls="plain", general={"socktimeout": "3"})
-        begin = time.monotonic()
-        w.run(code=75, timeout=50)
-        assert time.monotonic() - begin < 45
+        w.run(code=75, timeout=30)
+
+
+@pytest.mark.slow
+def test_server_that_drips(make, build, monkeypatch):
+    """It says something now and then, but never answers: the command as a
+    whole has a deadline. (300 s as shipped; 4 s in a build for this.)"""
+    import time
+
+    def talk(server, conn):
+        conn.send(b"* OK hello\r\n")
+        conn.line()
+        for _ in range(400):
+            conn.send(b"* OK still here\r\n")
+            time.sleep(0.1)
+    monkeypatch.setenv("WHERRY", build("deadline", "-DCFG_COMMAND_S=4"))
+    with Server(talk) as mock:
+        w = make(server=mock, tls="plain", general={"socktimeout": "3"})
+        r = w.run(code=75, timeout=35)
+        assert "not answered" in r.text
 
 
 def test_show_cert(make, server):
@@ -308,12 +316,19 @@ def test_show_cert(make, server):
     with open(server.certificates.cert) as f:
         want = f.read().split("-----")[2].split()
     assert r.out.split("-----")[2].split() == want
-    # What it prints can be used as sslcacertfile (the leaf itself).
-    path = os.path.join(w.dir, "shown.pem")
-    with open(path, "w") as f:
-        f.write(r.out)
-    w.configure(remote={"sslcacertfile": path})
-    w.sync()
+
+
+def test_show_cert_of_a_self_signed_server(make, server):
+    """What it prints can be used as sslcacertfile."""
+    cert, key = server.certificates.self_signed("shown", "DNS:localhost")
+    with _tls_mock(cert, key) as mock:
+        w = make(server=mock)
+        r = w.run("show-cert", "localhost:%d" % mock.port, conf=False)
+        path = os.path.join(w.dir, "shown.pem")
+        with open(path, "w") as f:
+            f.write(r.out)
+        w.configure(remote={"sslcacertfile": path})
+        w.run()
 
 
 def test_password_in_no_log(make, workdir):
