@@ -240,12 +240,7 @@ def table():
     out = subprocess.run(["./wherry", "-V"], capture_output=True, text=True)
     rows = []
     for line in out.stdout.splitlines():
-        m = re.match(r"\s+([A-Za-z_][\w.]*)\s+(\d+)\b", line) or \
-            re.match(r"([A-Za-z_]\w*(?:\.\w+)*)\s+(\d+)\b", line)
-        if m:
-            rows.append((m.group(1), int(m.group(2))))
-            continue
-        m = re.match(r"\s*(\d+)\s+([A-Za-z_][\w.]*)\b", line)
+        m = re.match(r"\s+(\d+)\s+([A-Za-z_][\w.]*)\b", line)
         if m:
             rows.append((m.group(2), int(m.group(1))))
     return [r for r in rows if r[0].lower() not in ("total", "sum")]
