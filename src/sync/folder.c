@@ -78,6 +78,13 @@ open_state(struct folder *f)
 	if (e == ERR_OK) {
 		e = table_open(&f->table, f->job->state);
 	}
+	/* The head comes before the first record (folder_pend.c). If it is lost
+	 * nobody knows which UIDVALIDITY the records are of; the names of the
+	 * files tell, by adoption. */
+	if (e == ERR_OK && f->head.uidvalidity == 0 && f->table.count > 0 &&
+		!f->job->dry_run) {
+		e = table_clear(&f->table);
+	}
 	if (e == ERR_OK) {
 		e = check_identity(f);
 	}

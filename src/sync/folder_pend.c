@@ -35,9 +35,31 @@ folder_pend_add(struct folder *f, enum pend_what what, uint32_t uid,
 	return p;
 }
 
+/* A record means something only under its UIDVALIDITY, so the head that tells
+ * it is durable before the first one. */
+static enum err
+begin_head(struct folder *f)
+{
+	enum err e;
+
+	f->head.uidvalidity = f->uidvalidity;
+	e = head_save(f->job->state, &f->head);
+	if (e == ERR_OK) {
+		f->old_head = f->head;
+	}
+	return e;
+}
+
 enum err
 folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 {
+	if (f->old_head.uidvalidity == 0) {
+		enum err e = begin_head(f);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+	}
 	f->table_touched = true;
 	if (recno == NO_RECORD) {
 		return table_append(&f->table, r, &recno);
