@@ -56,7 +56,6 @@ begin_value(struct sync_key *k)
 
 		if (k->name_n <= sizeof(k->name) && span_is(name, fields[i])) {
 			k->state = VALUE;
-			k->message_id = k->message_id || i == 0;
 			k->field = FNV_BASIS;
 			k->blank = false;
 			for (size_t j = 0; j < name.n; j++) {
@@ -96,6 +95,8 @@ value_byte(struct sync_key *k, char c)
 		k->blank = false;
 	}
 	hash_byte(k, c);
+	/* An empty one identifies nothing. Of the four only it begins with m. */
+	k->message_id = k->message_id || k->name[0] == 'm';
 }
 
 static void

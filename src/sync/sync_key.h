@@ -26,8 +26,8 @@ void sync_key_push(struct sync_key *k, struct span data);
 bool sync_key_done(const struct sync_key *k);
 /* 1 to 2^56 - 1. May be called without the end of the header seen. */
 uint64_t sync_key_get(const struct sync_key *k);
-/* true if the header had a Message-ID: then the key alone is proof enough of
- * identity for one UID. */
+/* true if the header had a Message-ID (not an empty one): then the key alone
+ * is proof enough of identity for one UID. */
 bool sync_key_has_id(const struct sync_key *k);
 
 #endif
