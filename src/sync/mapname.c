@@ -10,35 +10,69 @@
 #include "base/codec.h"
 #include "sync/mapname.h"
 
-/* Cuts the next component off *rest. */
-static struct span
-cut(struct span *rest, char sep)
-{
-	size_t at = sep != '\0' ? span_find(*rest, sep) : rest->n;
-	struct span one = span_upto(*rest, at);
+struct parts {
+	struct span rest;
+	char sep; /* 0: one part */
+	bool more;
+};
 
-	*rest = span_from(*rest, at < rest->n ? at + 1 : at);
-	return one;
+static struct parts
+parts_of(struct span name, char sep)
+{
+	return (struct parts){name, sep, true};
+}
+
+/* A name that is empty or ends in a separator has an empty last part. */
+static bool
+next(struct parts *p, struct span *part)
+{
+	size_t at = p->sep != '\0' ? span_find(p->rest, p->sep) : p->rest.n;
+	bool had = p->more;
+
+	*part = span_upto(p->rest, at);
+	p->more = had && at < p->rest.n;
+	p->rest = span_from(p->rest, at + 1);
+	return had;
+}
+
+static enum err
+too_long(void)
+{
+	return err_set(ERR_LIMIT, "its name is longer than CFG_TOKEN");
+}
+
+static enum err
+no_text(void)
+{
+	return err_set(ERR_SYNTAX, "its name is neither modified UTF-7 nor "
+		"UTF-8");
+}
+
+/* The codecs judge to the end even if there is no room for the result. */
+static bool
+is_text(enum err (*codec)(struct buf *out, struct span in), struct span part)
+{
+	char scratch[16];
+	struct buf b;
+
+	BUF_INIT(&b, scratch);
+	return codec(&b, part) != ERR_SYNTAX;
 }
 
 static enum err
 decode(struct span part, struct buf *out)
 {
-	size_t at = out->n;
-	enum err e = mutf7_dec(out, part);
-	char scratch[2 * 1024];
-	struct buf check;
+	enum err e;
 
-	if (e == ERR_OK) {
+	if (out->err != ERR_OK) {
 		return out->err;
 	}
-	BUF_INIT(&check, scratch);
-	e = mutf7_enc(&check, part); /* is it UTF-8? */
-	out->n = at;
-	out->err = ERR_OK;
-	if (e != ERR_OK) {
-		return err_set(ERR_SYNTAX, "its name is neither modified UTF-7 "
-			"nor UTF-8");
+	e = mutf7_dec(out, part);
+	if (e != ERR_SYNTAX) {
+		return e;
+	}
+	if (!is_text(mutf7_enc, part)) { /* is it UTF-8? */
+		return no_text();
 	}
 	buf_span(out, part);
 	return out->err;
@@ -63,12 +97,13 @@ check_part(struct span part)
 static enum err
 make_key(struct span name, char sep, struct buf *out)
 {
-	size_t start = out->n;
+	struct parts parts = parts_of(name, sep);
+	struct span part;
 	bool first = true;
 	enum err e = ERR_OK;
 
-	do {
-		struct span part = cut(&name, sep);
+	while (e == ERR_OK && next(&parts, &part)) {
+		size_t at = out->n;
 
 		e = check_part(part);
 		if (e == ERR_OK && first && span_iis(part, "INBOX")) {
@@ -76,14 +111,13 @@ make_key(struct span name, char sep, struct buf *out)
 		} else if (e == ERR_OK) {
 			e = decode(part, out);
 		}
+		if (e == ERR_OK) { /* modified UTF-7 can hide anything */
+			e = check_part(span_from(buf_get(out), at));
+		}
 		buf_char(out, '\1');
 		first = false;
-	} while (e == ERR_OK && name.n > 0);
-	if (e == ERR_OK && out->err != ERR_OK) {
-		e = err_set(out->err, "its name is longer than CFG_TOKEN");
 	}
-	(void)start;
-	return e;
+	return e == ERR_LIMIT || out->err != ERR_OK ? too_long() : e;
 }
 
 static bool
@@ -93,13 +127,29 @@ starts_fold(struct span name, struct span prefix)
 		span_ieq(span_upto(name, prefix.n), prefix);
 }
 
+static bool
+in_inbox(struct span name, char sep)
+{
+	struct parts parts = parts_of(name, sep);
+	struct span part;
+
+	return next(&parts, &part) && span_iis(part, "INBOX");
+}
+
+/* A folder INBOX below the prefix keeps it, not to be taken for the INBOX. */
+static struct span
+without(struct span prefix, struct span name, char sep)
+{
+	struct span rest = span_from(name, prefix.n);
+
+	return starts_fold(name, prefix) && !in_inbox(rest, sep) ? rest : name;
+}
+
 enum err
 mapname_key_remote(const struct mapname *m, struct span name, struct buf *out)
 {
-	if (starts_fold(name, m->prefix)) {
-		name = span_from(name, m->prefix.n);
-	}
-	return make_key(name, m->remote_sep, out);
+	return make_key(without(m->prefix, name, m->remote_sep),
+		m->remote_sep, out);
 }
 
 /* The prefix as it looks in the Maildir. */
@@ -123,10 +173,8 @@ mapname_key_local(const struct mapname *m, struct span name, struct buf *out)
 	char memory[128];
 	struct span prefix = local_prefix(m, memory, sizeof(memory));
 
-	if (starts_fold(name, prefix)) {
-		name = span_from(name, prefix.n);
-	}
-	return make_key(name, m->local_sep, out);
+	return make_key(without(prefix, name, m->local_sep), m->local_sep,
+		out);
 }
 
 static bool
@@ -143,76 +191,100 @@ has_char(struct span s, char c)
 	return c != '\0' && span_find(s, c) < s.n;
 }
 
+static enum err
+part_to_local(const struct mapname *m, struct span part)
+{
+	enum err e = check_part(part);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (!part_fits_disk(part)) {
+		return err_set(ERR_SYNTAX, "\"%.*s\" cannot be a folder name in "
+			"a Maildir", (int)part.n, part.p);
+	}
+	if (has_char(part, m->local_sep)) {
+		return err_set(ERR_SYNTAX, "its name has a \"%c\" inside a part, "
+			"which is the separator here (option sep)",
+			m->local_sep);
+	}
+	if (has_char(part, '/')) {
+		return err_set(ERR_SYNTAX, "its name has a \"/\" inside a part");
+	}
+	return ERR_OK;
+}
+
 enum err
 mapname_to_local(const struct mapname *m, struct span name, struct buf *out)
 {
-	size_t at = out->n;
+	struct parts parts = parts_of(name, m->remote_sep);
+	struct span part;
+	bool first = true;
 
-	do {
-		struct span part = cut(&name, m->remote_sep);
-		enum err e = check_part(part);
+	while (next(&parts, &part)) {
+		enum err e = part_to_local(m, part);
 
 		if (e != ERR_OK) {
 			return e;
 		}
-		if (!part_fits_disk(part)) {
-			return err_set(ERR_SYNTAX, "\"%.*s\" cannot be a folder "
-				"name in a Maildir", (int)part.n, part.p);
-		}
-		if (has_char(part, m->local_sep) || has_char(part, '/')) {
-			return err_set(ERR_SYNTAX, "its name has a \"%c\" inside "
-				"a part, which is the separator here (option "
-				"sep)", m->local_sep);
-		}
-		if (out->n > at) {
+		if (!first) {
 			buf_char(out, m->local_sep);
 		}
 		buf_span(out, part);
-	} while (name.n > 0);
-	return out->err;
+		first = false;
+	}
+	return out->err != ERR_OK ? too_long() : ERR_OK;
+}
+
+static enum err
+part_to_remote(const struct mapname *m, struct span part, bool first,
+	struct buf *out)
+{
+	enum err e = check_part(part);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	if (!first && m->remote_sep == '\0') {
+		return err_set(ERR_SYNTAX,
+			"the server has no folders inside folders");
+	}
+	if (has_char(part, m->remote_sep)) {
+		return err_set(ERR_SYNTAX, "its name has a \"%c\", which "
+			"separates folders on the server", m->remote_sep);
+	}
+	if (!first) {
+		buf_char(out, m->remote_sep);
+	}
+	if (is_text(mutf7_dec, part)) {
+		buf_span(out, part);
+	} else if (out->err == ERR_OK && mutf7_enc(out, part) == ERR_SYNTAX) {
+		return no_text();
+	}
+	return ERR_OK;
 }
 
 enum err
 mapname_to_remote(const struct mapname *m, struct span name, struct buf *out)
 {
-	char memory[128], scratch[1024];
-	bool plain = !starts_fold(name,
-		local_prefix(m, memory, sizeof(memory)));
+	char memory[128];
+	struct span prefix = local_prefix(m, memory, sizeof(memory));
+	struct parts parts = parts_of(name, m->local_sep);
+	struct span part;
 	bool first = true;
 
-	if (plain && !span_iis(name, "INBOX")) {
+	if (!starts_fold(name, prefix) && !in_inbox(name, m->local_sep)) {
 		buf_span(out, m->prefix);
 	}
-	do {
-		struct span part = cut(&name, m->local_sep);
-		enum err e = check_part(part);
-		struct buf try;
+	while (next(&parts, &part)) {
+		enum err e = part_to_remote(m, part, first, out);
 
-		BUF_INIT(&try, scratch);
 		if (e != ERR_OK) {
 			return e;
 		}
-		if (!first && m->remote_sep == '\0') {
-			return err_set(ERR_SYNTAX,
-				"the server has no folders inside folders");
-		}
-		if (has_char(part, m->remote_sep)) {
-			return err_set(ERR_SYNTAX, "its name has a \"%c\", which "
-				"separates folders on the server",
-				m->remote_sep);
-		}
-		if (!first) {
-			buf_char(out, m->remote_sep);
-		}
-		if (mutf7_dec(&try, part) == ERR_OK) {
-			buf_span(out, part);
-		} else if (mutf7_enc(out, part) != ERR_OK) {
-			return err_set(ERR_SYNTAX, "its name is neither modified "
-				"UTF-7 nor UTF-8");
-		}
 		first = false;
-	} while (name.n > 0);
-	return out->err;
+	}
+	return out->err != ERR_OK ? too_long() : ERR_OK;
 }
 
 void
