@@ -76,7 +76,7 @@ add(struct folders *s, int source, struct span key, struct span name, char sep,
 static enum err
 leave_out(struct folders *s, struct span name, enum err e)
 {
-	char title[1024];
+	char title[400]; /* what fits: the reason has to fit behind it */
 	struct buf b;
 
 	if (e != ERR_SYNTAX && e != ERR_LIMIT) {
