@@ -352,6 +352,7 @@ child_lock(const char *path, bool use_flock)
 	assert_int_equal(pipe(ends), 0);
 	pid = fork();
 	if (pid == 0) {
+		alarm(20); /* should the test fail and not end us */
 		int fd = open(path, O_RDWR | O_CREAT, 0600);
 		int r = use_flock ? flock(fd, LOCK_EX | LOCK_NB) :
 				    fcntl(fd, F_SETLK, &fl);

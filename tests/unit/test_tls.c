@@ -13,6 +13,7 @@
 
 #include <ctype.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -570,7 +571,7 @@ bulk(void **state)
 	struct tls_verify v = {.host = "localhost", .ca_file = path};
 	int64_t end = sys_now_ms() + 60000;
 	size_t sent = 0, got = 0, i;
-	int quiet = 0;
+	int quiet = 0, small = 4096;
 	struct span in;
 
 	(void)state;
@@ -578,6 +579,9 @@ bulk(void **state)
 	assert_int_equal(io_open(&s, "127.0.0.1", serve(GOOD), true, &v,
 				 sys_now_ms(), 10000), ERR_OK);
 	assert_int_equal(pump(IO_UP, 0), ERR_OK);
+	/* or the kernel would take all of it */
+	assert_int_equal(setsockopt(s.fd, SOL_SOCKET, SO_SNDBUF, &small,
+				 sizeof(small)), 0);
 	kill(server, SIGSTOP);
 	while (got < LINES && sys_now_ms() < end) {
 		if (sent < LINES && io_room(&s) >= LINE) {
