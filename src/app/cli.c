@@ -70,28 +70,29 @@ long_option(struct cli *c, struct span word)
 	return ERR_OK;
 }
 
+/* One word of letters: some stand alone, the first that takes a value takes
+ * the rest of the word or the next one. */
 static enum err
-short_option(struct cli *c, const char *word, char **argv, int argc, int *i)
+short_options(struct cli *c, const char *word, char **argv, int argc, int *i)
 {
-	switch (word[1]) {
-	case 'h':
-		c->verb = CLI_HELP;
-		return ERR_OK;
-	case 'V':
-		c->verb = CLI_ABOUT;
-		return ERR_OK;
-	case 'o':
-		return ERR_OK;
-	default:
-		break;
+	for (const char *p = word + 1; *p != '\0'; p++) {
+		if (*p == 'h') {
+			c->verb = CLI_HELP;
+		} else if (*p == 'V') {
+			c->verb = CLI_ABOUT;
+		} else if (*p == 'o') {
+			continue; /* syncing once is what it does anyway */
+		} else if (strchr("caflud", *p) == NULL) {
+			return err_set(ERR_USAGE, "unknown option -%c", *p);
+		} else if (p[1] != '\0') {
+			return with_value(c, *p, p + 1);
+		} else if (*i + 1 >= argc) {
+			return err_set(ERR_USAGE, "-%c needs a value", *p);
+		} else {
+			return with_value(c, *p, argv[++*i]);
+		}
 	}
-	if (word[2] != '\0') {
-		return with_value(c, word[1], word + 2);
-	}
-	if (*i + 1 >= argc) {
-		return err_set(ERR_USAGE, "-%c needs a value", word[1]);
-	}
-	return with_value(c, word[1], argv[++*i]);
+	return ERR_OK;
 }
 
 static enum err
@@ -120,7 +121,7 @@ cli_parse(struct cli *c, int argc, char **argv)
 		if (span_starts(word, SPAN("--"))) {
 			e = long_option(c, word);
 		} else if (word.n > 1 && word.p[0] == '-') {
-			e = short_option(c, word.p, argv, argc, &i);
+			e = short_options(c, word.p, argv, argc, &i);
 		} else {
 			e = verb(c, argv, argc, &i);
 		}
