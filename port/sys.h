@@ -12,6 +12,7 @@
 
 int64_t sys_now_ms(void);     /* monotonic */
 int64_t sys_time(void);	      /* seconds since 1970 UTC */
+int64_t sys_time_ms(void);    /* the same clock, in milliseconds */
 uint32_t sys_pid(void);
 const char *sys_getenv(const char *name); /* NULL if unset */
 /* Home directory ($HOME, else passwd), NUL-terminated into p; ERR_NOENT. */

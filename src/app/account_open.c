@@ -124,7 +124,9 @@ check_marker(struct account *a)
 	}
 	if (e == ERR_OK) {
 		e = fs_read(a->marker, have, sizeof(have), &n);
-		if (e == ERR_OK && n > 0 &&
+		if (e == ERR_OK && n == 0) { /* torn: as good as none */
+			e = fs_write(a->marker, b.p, b.n);
+		} else if (e == ERR_OK &&
 			!span_eq(buf_get(&b), (struct span){have, n})) {
 			return err_set(ERR_GUARD,
 				"%s belongs to another account, server or user "
@@ -257,6 +259,13 @@ from_file(struct account *a)
 	}
 	e = fs_read(fd, a->pass, sizeof(a->pass) - 1, &a->pass_n);
 	fs_close(&fd);
+	if (a->pass_n == sizeof(a->pass) - 1 &&
+		span_find((struct span){a->pass, a->pass_n}, '\n') ==
+			a->pass_n) {
+		return err_set(ERR_LIMIT, "remotepassfile: %s: its first line "
+			"is longer than %d bytes", a->conf.passfile,
+			(int)sizeof(a->pass) - 2);
+	}
 	first_line(a);
 	return e;
 }

@@ -27,6 +27,7 @@ enum imap_cmd {
 	IMAP_CMD_ID,
 	IMAP_CMD_LOGOUT,
 	/* those of the users of a ready connection */
+	IMAP_CMD_NOOP,
 	IMAP_CMD_NAMESPACE,
 	IMAP_CMD_LIST,
 	IMAP_CMD_CREATE,

@@ -68,6 +68,7 @@ open_state(struct folder *f)
 	}
 	f->old_head = f->head;
 	f->table.fd = f->journal.fd = FS_NONE;
+	f->heap.names = f->heap.hosts = FS_NONE;
 	f->state_open = true;
 	if (e == ERR_OK) {
 		e = heap_open(&f->heap, f->job->state);
@@ -158,7 +159,10 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 		folder_tmp_clean(f);
 		e = folder_select_begin(f);
 	}
-	f->err = e == ERR_OK ? ERR_OK : e;
+	if (e == ERR_AGAIN) {
+		e = err_set(ERR_NET, "the connection is not idle");
+	}
+	f->err = e;
 	return e;
 }
 
@@ -186,17 +190,26 @@ note_mailbox(struct folder *f, const struct imap_event *ev)
 	}
 }
 
+/* The listing was sent with SELECT: its answers may come in any phase up to
+ * the join. */
 static enum err
 fetch_end(struct folder *f, const struct imap_event *ev)
 {
+	enum err e;
+
 	switch (f->phase) {
 	case FOLDER_RECOVER:
-		return folder_recover_event(f, ev);
+		return ev->fetch.has_body ? folder_recover_event(f, ev)
+					  : folder_list_event(f, ev);
 	case FOLDER_DOWN:
 		return folder_down_event(f, ev);
 	case FOLDER_UP:
-		return f->up.resolve ? folder_recover_event(f, ev)
-				     : folder_up_event(f, ev);
+		if (ev->fetch.has_body) {
+			return folder_recover_event(f, ev);
+		}
+		e = folder_up_event(f, ev);
+		return e == ERR_OK && f->up.recovering
+			? folder_list_event(f, ev) : e;
 	case FOLDER_SELECT:
 	case FOLDER_SCAN:
 	case FOLDER_JOIN:
@@ -218,8 +231,8 @@ tagged(struct folder *f, const struct imap_event *ev)
 		folder_select_event(f, ev);
 		return f->err;
 	case IMAP_CMD_LISTING:
-		return f->phase == FOLDER_UP ? folder_up_event(f, ev)
-					     : folder_list_event(f, ev);
+		return ev->cookie == FOLDER_COOKIE_UP
+			? folder_up_event(f, ev) : folder_list_event(f, ev);
 	case IMAP_CMD_KEYS:
 		return f->phase == FOLDER_RECOVER || f->phase == FOLDER_UP
 			? folder_recover_event(f, ev)
@@ -296,6 +309,7 @@ head_changed(const struct folder *f)
 
 	return a->uidvalidity != b->uidvalidity || a->uidnext != b->uidnext ||
 		a->messages != b->messages || a->alive != b->alive ||
+		a->mode != b->mode ||
 		memcmp(a->fmd5, b->fmd5, 16) != 0 ||
 		memcmp(a->identity, b->identity, 16) != 0;
 }
@@ -311,6 +325,7 @@ save(struct folder *f)
 	f->head.uidnext = f->has_uidnext && f->uidnext > next ? f->uidnext
 							       : next;
 	f->head.messages = f->exists;
+	f->head.mode = HEAD_NORMAL;
 	e = folder_flush(f, true);
 	if (e == ERR_OK && f->table_touched && !table_sorted(&f->table)) {
 		e = table_rewrite(&f->table, f->arena, sizeof(f->arena));
@@ -404,8 +419,14 @@ drain(struct folder *f)
 	if (err_scope(f->err) >= SCOPE_CONNECTION && f->err != ERR_STOPPED) {
 		return f->err;
 	}
-	if (f->up.sending || f->err == ERR_STOPPED) {
-		return f->err; /* inside a literal: the account closes it */
+	if (f->err == ERR_STOPPED) {
+		return f->err; /* the account closes the connection */
+	}
+	if (f->up.sending) { /* inside a literal: of no use to anyone now */
+		log_msg(LOG_ERROR, "%s: %s", f->job->title, err_detail());
+		f->err = err_set(ERR_NET, "the connection was given up in the "
+			"middle of an upload");
+		return f->err;
 	}
 	f->draining = true;
 	e = folder_events(f);
@@ -420,9 +441,7 @@ folder_step(struct folder *f, int64_t now_ms)
 {
 	enum err e = ERR_OK, moved;
 
-	if (f->phase == FOLDER_DONE && f->err == ERR_OK) {
-		return imap_conn_busy(f->conn) ? folder_events(f) : ERR_END;
-	}
+	f->now_ms = now_ms;
 	moved = imap_conn_step(f->conn, now_ms);
 	if (moved != ERR_OK && moved != ERR_AGAIN) {
 		f->err = f->err != ERR_OK ? f->err : moved;
@@ -432,6 +451,9 @@ folder_step(struct folder *f, int64_t now_ms)
 		return drain(f);
 	}
 	e = folder_events(f);
+	if (f->phase == FOLDER_DONE && (e == ERR_OK || e == ERR_AGAIN)) {
+		return imap_conn_busy(f->conn) ? e : ERR_END;
+	}
 	if (e == ERR_OK || e == ERR_AGAIN) {
 		enum err ran = run_phase(f);
 

@@ -87,7 +87,14 @@ struct listed {
 };
 
 /* A result that waits for a flush (and for the server) to become a record. */
-enum pend_what { PEND_FREE, PEND_FLAGS, PEND_DOWN, PEND_UP, PEND_GONE };
+enum pend_what {
+	PEND_FREE,
+	PEND_FLAGS,
+	PEND_DOWN,
+	PEND_UP,
+	PEND_GONE,
+	PEND_LEFT /* deleted here, left \\Deleted on the server */
+};
 enum pend_stage {
 	PEND_UNSENT,  /* STORE not confirmed, or file still in tmp/ */
 	PEND_ACTED,   /* done, not durable */
@@ -134,6 +141,7 @@ struct want { /* a message of a download set */
 };
 struct want_set {
 	uint32_t n, left;
+	uint64_t bytes;
 	bool busy, alone;
 	struct want m[CFG_SET_MESSAGES];
 };
@@ -146,6 +154,7 @@ struct folder {
 	struct folder_stats stats;
 	bool stopping, incomplete, dirty, draining;
 	uint32_t pass;
+	int64_t now_ms;
 
 	/* its places */
 	struct maildir box;
@@ -217,7 +226,8 @@ struct folder {
 
 	struct {
 		uint32_t n, next, busy, used_n, u0;
-		bool eof, sending, waiting, resolve, hold, recovering;
+		uint64_t left;
+		bool eof, sending, waiting, resolve, hold, recovering, asked;
 		fs_fd fd;
 		bool cr;
 		int step; /* enum in folder_up.c */
@@ -227,7 +237,8 @@ struct folder {
 		uint32_t n;	/* doomed in hand, see folder_delete.c */
 		uint32_t busy, refused;
 		int step;
-		bool others, expunge, moved;
+		bool others, expunge, moved, expunged;
+		int64_t wait_ms; /* until stamps can be trusted; 0 none */
 	} del;
 
 	struct {

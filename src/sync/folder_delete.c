@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "port/sys.h"
 #include "sync/folder_part.h"
 
 #define CHUNK 256u
@@ -64,7 +65,8 @@ check(struct folder *f)
 }
 
 static enum err
-mark_gone(struct folder *f, uint32_t uid, uint32_t recno)
+record_gone(struct folder *f, enum pend_what what, uint32_t uid,
+	uint32_t recno)
 {
 	struct pend *p;
 	struct rec r;
@@ -72,7 +74,7 @@ mark_gone(struct folder *f, uint32_t uid, uint32_t recno)
 	if (table_get(&f->table, recno, &r) != ERR_OK || r.uid != uid) {
 		return ERR_OK;
 	}
-	p = folder_pend_add(f, PEND_GONE, uid, recno);
+	p = folder_pend_add(f, what, uid, recno);
 	p->flags = r.flags;
 	p->size = r.size;
 	p->mkey = r.mkey;
@@ -98,7 +100,7 @@ remove_file(struct folder *f, const struct doomed *d)
 	}
 	if (e == ERR_OK) {
 		f->stats.del_local++;
-		e = mark_gone(f, d->uid, d->recno);
+		e = record_gone(f, PEND_GONE, d->uid, d->recno);
 	}
 	return e;
 }
@@ -157,6 +159,46 @@ find(struct folder *f, uint32_t uid)
 	return lo < f->del.n && c[lo].uid == uid ? &c[lo] : NULL;
 }
 
+/* How long until a change right now would move these stamps: a file system
+ * that counts in seconds, or a kernel that counts in ticks, hides a second
+ * change within its grain. 0 if they can be trusted. */
+static int64_t
+grain_ms(const struct maildir_stamp *s)
+{
+	int64_t now = sys_time_ms(), wait = 0;
+
+	for (int i = 0; i < 2; i++) {
+		const struct fs_stat *st = &s->sub[i];
+		bool coarse = st->mtime_ns == 0 && st->ctime_ns == 0;
+		int64_t grain = coarse ? 2100 : 100;
+		int64_t m = st->mtime_s * 1000 + st->mtime_ns / 1000000;
+		int64_t c = st->ctime_s * 1000 + st->ctime_ns / 1000000;
+		int64_t age = now - (m > c ? m : c);
+
+		if (age >= 0 && age < grain && grain - age > wait) {
+			wait = grain - age;
+		}
+	}
+	return wait;
+}
+
+/* Waits once until stamps mean something. */
+static enum err
+settle_stamps(struct folder *f)
+{
+	struct maildir_stamp s;
+	int64_t wait;
+	enum err e;
+
+	if (f->del.wait_ms != 0) {
+		return f->now_ms >= f->del.wait_ms ? ERR_OK : ERR_AGAIN;
+	}
+	e = maildir_stamp(&f->box, &s);
+	wait = grain_ms(&s);
+	f->del.wait_ms = f->now_ms + wait;
+	return e != ERR_OK ? e : wait > 0 ? ERR_AGAIN : ERR_OK;
+}
+
 static enum err
 look_again(struct folder *f)
 {
@@ -185,7 +227,9 @@ look_again(struct folder *f)
 	if (e == ERR_END) {
 		e = maildir_stamp(&f->box, &after);
 	}
-	if (e == ERR_OK && !maildir_stamp_eq(&before, &after)) {
+	f->del.wait_ms = 0;
+	if (e == ERR_OK && (!maildir_stamp_eq(&before, &after) ||
+		grain_ms(&after) > 0)) {
 		log_msg(LOG_INFO, "%s: files changed during the second look; "
 			"deletions wait for the next run", f->job->title);
 		f->stats.waiting += f->del.n;
@@ -244,6 +288,7 @@ mark(struct folder *f)
 		}
 	}
 	f->del.moved = true; /* STORE accepted, until it says no */
+	f->del.expunged = f->job->expunge;
 	f->del.step = MARKED;
 	return e;
 }
@@ -284,6 +329,7 @@ searched(struct folder *f)
 		return ERR_AGAIN;
 	}
 	if (f->del.others) {
+		f->del.expunged = false;
 		log_msg(LOG_INFO, "%s: other messages are marked \\Deleted "
 			"too and the server has no UIDPLUS; ours stay marked",
 			f->job->title);
@@ -303,7 +349,8 @@ record(struct folder *f)
 
 		if (f->del.moved && !c.back) {
 			f->stats.del_remote++;
-			e = mark_gone(f, c.uid, c.recno);
+			e = record_gone(f, f->del.expunged ? PEND_GONE
+				: PEND_LEFT, c.uid, c.recno);
 		}
 	}
 	f->del.n = 0;
@@ -314,6 +361,8 @@ record(struct folder *f)
 enum err
 folder_delete_step(struct folder *f)
 {
+	enum err e;
+
 	switch (f->del.step) {
 	case CHECK:
 		return check(f);
@@ -321,7 +370,8 @@ folder_delete_step(struct folder *f)
 		return f->stopping ? err_set(ERR_STOPPED, "stopped")
 				   : read_plan(f);
 	case LOOK:
-		return look_again(f);
+		e = settle_stamps(f);
+		return e == ERR_OK ? look_again(f) : e;
 	case MARK:
 		return mark(f);
 	case MARKED:
@@ -364,6 +414,7 @@ folder_delete_event(struct folder *f, const struct imap_event *ev)
 	} else if (ev->cookie == 2) {
 		f->del.others = true; /* not known: leave them marked */
 	} else {
+		f->del.expunged = false;
 		log_msg(LOG_WARN, "%s: the server did not expunge; the messages "
 			"stay marked \\Deleted there: %s", f->job->title,
 			f->conn->text);

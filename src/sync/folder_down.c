@@ -9,45 +9,57 @@
 
 #include "sync/folder_part.h"
 
+/* Gathered downwards, and the end of the table need not be in order. */
+static void
+sort_set(struct want_set *w)
+{
+	for (uint32_t i = 1; i < w->n; i++) {
+		struct want x = w->m[i];
+		uint32_t j = i;
+
+		for (; j > 0 && w->m[j - 1].uid > x.uid; j--) {
+			w->m[j] = w->m[j - 1];
+		}
+		w->m[j] = x;
+	}
+}
+
 static enum err
-send_set(struct folder *f, uint32_t slot, uint64_t bytes)
+send_set(struct folder *f, uint32_t slot)
 {
 	struct want_set *w = &f->sets[slot];
 	char memory[CFG_CMD_LINE - 128];
 	struct imap_set set;
-	enum err e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
+	enum err e;
 
+	sort_set(w);
+	imap_set_init(&set, memory, sizeof(memory));
+	for (uint32_t i = 0; i < w->n; i++) {
+		(void)imap_set_add(&set, w->m[i].uid); /* equal ones: once */
+	}
+	e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
 	if (e != ERR_OK) {
 		return e;
-	}
-	imap_set_init(&set, memory, sizeof(memory));
-	for (uint32_t i = w->n; i-- > 0;) { /* gathered downwards */
-		e = imap_set_add(&set, w->m[i].uid);
-		if (e != ERR_OK) {
-			break;
-		}
 	}
 	imap_text(f->conn, "UID FETCH ");
 	imap_span(f->conn, imap_set_text(&set));
 	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[])");
-	if (e == ERR_OK) {
-		e = imap_end(f->conn, bytes);
-	}
+	e = imap_end(f->conn, w->bytes);
 	w->busy = e == ERR_OK;
 	return e;
 }
 
 /* Fills a set from the records, from the end down. */
-static uint64_t
+static void
 gather(struct folder *f, struct want_set *w)
 {
-	uint64_t bytes = 0;
 	struct rec r;
 
 	w->n = 0;
+	w->bytes = 0;
 	w->alone = false;
 	while (f->down.at > 0 && f->down.left > 0 &&
-		w->n < CFG_SET_MESSAGES && bytes < CFG_SET_BYTES) {
+		w->n < CFG_SET_MESSAGES && w->bytes < CFG_SET_BYTES) {
 		f->down.at--;
 		if (table_get(&f->table, f->down.at, &r) != ERR_OK ||
 			r.state != REC_WANTED) {
@@ -55,28 +67,30 @@ gather(struct folder *f, struct want_set *w)
 		}
 		w->m[w->n++] = (struct want){.uid = r.uid,
 			.recno = f->down.at};
-		bytes += r.size + 64;
+		w->bytes += r.size + 64;
 		f->down.left--;
 	}
 	w->left = w->n;
-	return bytes;
 }
 
 static enum err
 fill(struct folder *f, uint32_t slot)
 {
 	struct want_set *w = &f->sets[slot];
-	uint64_t bytes = gather(f, w);
 
+	if (w->n == 0) { /* else gathered before, but there was no room */
+		gather(f, w);
+	}
 	if (w->n > 0) {
-		return send_set(f, slot, bytes);
+		return send_set(f, slot);
 	}
 	if (f->down.again_at < f->down.again_n) {
 		w->m[0] = f->again[f->down.again_at++];
 		w->m[0].got = 0;
 		w->n = w->left = 1;
 		w->alone = true;
-		return send_set(f, slot, CFG_SET_BYTES);
+		w->bytes = CFG_SET_BYTES;
+		return send_set(f, slot);
 	}
 	return ERR_END;
 }
@@ -89,6 +103,7 @@ begin(struct folder *f)
 	f->down.left = f->stats.down_todo - f->stats.down;
 	f->down.again_n = f->down.again_at = 0;
 	f->sets[0].busy = f->sets[1].busy = false;
+	f->sets[0].n = f->sets[1].n = 0;
 }
 
 enum err
@@ -220,6 +235,7 @@ set_answered(struct folder *f, const struct imap_event *ev)
 				? "the server sent nothing for it; next run"
 				: f->conn->text);
 	}
+	w->n = 0;
 }
 
 enum err

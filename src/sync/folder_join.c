@@ -239,7 +239,7 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 
 	if (p->l_flags != had) {
 		e = folder_reflag(f, l, p->l_flags);
-		if (e == ERR_NOENT || e == ERR_EXIST) {
+		if (e == ERR_NOENT || e == ERR_EXIST || e == ERR_LIMIT) {
 			folder_message_failed(f, l->uid,
 				"its file could not be renamed; next run");
 			return ERR_OK;
@@ -269,15 +269,21 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	return ERR_OK;
 }
 
+/* A name that wherry gives, under this UIDVALIDITY. */
+static bool
+own_name(const struct local *l)
+{
+	return (l->bits & LOCAL_WHOLE) == 0 && l->kind == MAILDIR_OWN;
+}
+
 static enum err
 adopt(struct folder *f, const struct plan *p, struct local *l,
 	const struct rec *t, const struct listed *s, uint32_t recno)
 {
-	bool own = (l->bits & LOCAL_WHOLE) == 0 && l->kind == MAILDIR_OWN;
 	bool known = f->job->known_validity != 0 &&
 		f->job->known_validity == f->uidvalidity;
 
-	if (own || known) {
+	if (own_name(l) || known) {
 		f->stats.adopted++;
 		return folder_agree(f, p, l, t, s, recno);
 	}
@@ -332,7 +338,9 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	case PLAN_DELETE_REMOTE:
 		return doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_DELETE_LOCAL:
-		return doom(f, DOOM_LOCAL, uid, recno, l);
+		/* Wanted, never brought: only our own name proves the file. */
+		return doom(f, t->state != REC_WANTED || own_name(l)
+			? DOOM_LOCAL : DOOM_NEW, uid, recno, l);
 	case PLAN_NEW:
 		return doom(f, DOOM_NEW, uid, recno, l);
 	case PLAN_FORGET:
@@ -407,16 +415,8 @@ settle(struct folder *f)
 	const uint8_t *p;
 	struct doomed d;
 	size_t n;
-	enum err e;
+	enum err e = spill_rewind(&f->doomed);
 
-	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
-		return err_set(ERR_GUARD,
-			"%u files bear a UID of this folder that the server "
-			"does not know; they were not uploaded. If they are "
-			"to be, remove \",U=...\" from their names",
-			f->renewed);
-	}
-	e = spill_rewind(&f->doomed);
 	while (e == ERR_OK && (e = spill_next(&f->doomed, &p, &n)) == ERR_OK) {
 		folder_doomed_dec(&d, p);
 		e = settle_one(f, &d);
@@ -436,6 +436,13 @@ finish(struct folder *f)
 	f->head.alive = f->alive;
 	if (f->list.seen != f->exists) {
 		f->incomplete = true;
+	}
+	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
+		return err_set(ERR_GUARD,
+			"%u files bear the UID of a message that the server "
+			"does not have here; they were not uploaded. If they "
+			"are to be, remove \",U=...\" from their names",
+			f->renewed);
 	}
 	if (!f->incomplete && !f->job->dry_run) {
 		e = settle(f);

@@ -207,6 +207,15 @@ folder_scan_begin(struct folder *f)
 {
 	if (f->local_sorting) { /* a further pass */
 		sort_end(&f->local_sort);
+		f->local_sorting = false;
+	}
+	if (!table_sorted(&f->table) && !f->job->dry_run) {
+		enum err e = table_rewrite(&f->table, f->arena,
+			sizeof(f->arena));
+
+		if (e != ERR_OK) {
+			return e;
+		}
 	}
 	folder_spills_end(f);
 	folder_spills_begin(f);

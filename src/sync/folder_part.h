@@ -12,6 +12,7 @@
 #include "sync/folder.h"
 
 #define NO_RECORD UINT32_MAX
+#define FOLDER_COOKIE_UP 0xfffeu /* a listing that is asked by the uploads */
 
 /* folder.c */
 void folder_enter(struct folder *f, enum folder_phase phase);
@@ -113,6 +114,7 @@ enum err folder_up_step(struct folder *f);
 enum err folder_up_event(struct folder *f, const struct imap_event *ev);
 enum err folder_up_resume(struct folder *f);
 enum err folder_recover_ask(struct folder *f);
+bool folder_recorded(struct folder *f, uint32_t uid);
 enum err folder_recover_begin(struct folder *f);
 enum err folder_recover_step(struct folder *f);
 enum err folder_recover_event(struct folder *f, const struct imap_event *ev);

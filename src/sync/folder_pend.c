@@ -43,6 +43,7 @@ begin_head(struct folder *f)
 	enum err e;
 
 	f->head.uidvalidity = f->uidvalidity;
+	f->head.mode = HEAD_INITIAL; /* until a whole run has ended */
 	e = head_save(f->job->state, &f->head);
 	if (e == ERR_OK) {
 		f->old_head = f->head;
@@ -115,12 +116,24 @@ make_durable(struct folder *f)
 	return e == ERR_OK ? heap_sync(&f->heap) : e;
 }
 
+static enum rec_state
+state_of(const struct pend *p)
+{
+	switch (p->what) {
+	case PEND_GONE:
+		return REC_GONE;
+	case PEND_LEFT:
+		return REC_HELD; /* GONE would be dropped and come back */
+	default:
+		return REC_PRESENT;
+	}
+}
+
 static enum err
 write_record(struct folder *f, const struct pend *p)
 {
 	struct rec r = {.uid = p->uid, .flags = p->flags, .size = p->size,
-		.state = p->what == PEND_GONE ? REC_GONE : REC_PRESENT,
-		.mkey = p->mkey, .n_time = p->n_time, .n_seq = p->n_seq,
+		.state = state_of(p), .mkey = p->mkey, .n_time = p->n_time, .n_seq = p->n_seq,
 		.pid = p->pid, .host = p->host, .kind = p->kind};
 
 	return folder_record(f, p->recno, &r);
@@ -142,6 +155,11 @@ own_base(struct folder *f, struct pend *p, struct buf *out)
 	e = heap_host(&f->heap, buf_get(&host), &p->host);
 	buf_fmt(out, "%u_%u.", p->n_time, p->n_seq);
 	buf_span(out, buf_get(&host));
+	if (e == ERR_LIMIT) { /* all host numbers taken: no name recorded */
+		p->kind = 3;
+		p->n_time = p->n_seq = 0;
+		e = ERR_OK;
+	}
 	return e;
 }
 
@@ -172,41 +190,53 @@ deliver(struct folder *f, struct pend *p)
 	if (e == ERR_EXIST) { /* delivered before a crash: the same message */
 		e = fs_unlink(f->box.tmp, tmp);
 	}
-	p->stage = PEND_ACTED;
-	f->stats.down += e == ERR_OK;
+	if (e == ERR_OK) {
+		p->stage = PEND_ACTED;
+		f->stats.down++;
+	}
+	return e;
+}
+
+/* One round: durable, records of what was acted, names of what arrived. On an
+ * error the entries not dealt with stay as they are: never a record for a
+ * file that did not get its name. */
+static enum err
+flush_once(struct folder *f, bool final)
+{
+	uint32_t keep = 0;
+	enum err e = make_durable(f);
+
+	for (uint32_t i = 0; i < f->pend_n; i++) {
+		struct pend p = f->pend[i];
+		bool stays = e != ERR_OK;
+
+		if (e == ERR_OK && p.stage == PEND_ACTED) {
+			e = write_record(f, &p);
+			stays = e != ERR_OK;
+		} else if (e == ERR_OK && p.stage == PEND_UNSENT) {
+			stays = p.what == PEND_DOWN || !final;
+			e = p.what == PEND_DOWN ? deliver(f, &p) : ERR_OK;
+		}
+		if (stays) {
+			f->pend[keep++] = p;
+		}
+	}
+	f->pend_n = keep;
+	f->pend_new = 0;
+	f->pend_bytes = 0;
 	return e;
 }
 
 enum err
 folder_flush(struct folder *f, bool final)
 {
-	uint32_t keep = 0, unsent = 0;
-	enum err e;
+	enum err e = ERR_OK;
 
-	if (f->pend_n == 0) {
-		return ERR_OK;
-	}
-	e = make_durable(f);
-	for (uint32_t i = 0; i < f->pend_n && e == ERR_OK; i++) {
-		struct pend *p = &f->pend[i];
-
-		if (p->stage == PEND_ACTED) {
-			e = write_record(f, p);
-		} else if (p->stage == PEND_UNSENT) {
-			if (p->what == PEND_DOWN) {
-				e = deliver(f, p);
-				f->pend[keep++] = *p;
-				unsent++;
-			} else if (!final) {
-				f->pend[keep++] = *p;
-			}
+	/* The second round records what the first one named. */
+	for (int i = 0; i < (final ? 2 : 1) && e == ERR_OK; i++) {
+		if (f->pend_n > 0) {
+			e = flush_once(f, final);
 		}
-	}
-	f->pend_n = keep;
-	f->pend_new = 0;
-	f->pend_bytes = 0;
-	if (e == ERR_OK && final && unsent > 0) {
-		return folder_flush(f, true);
 	}
 	return e;
 }

@@ -15,8 +15,21 @@
 #include "port/sys.h"
 #include "sync/folder_part.h"
 
-enum err
-folder_recover_ask(struct folder *f)
+/* NOOP first: until then a server need not show what has just arrived. */
+static enum err
+refresh(struct folder *f)
+{
+	enum err e = imap_begin(f->conn, IMAP_CMD_NOOP, 0);
+
+	if (e == ERR_OK) {
+		imap_text(f->conn, "NOOP");
+		e = imap_end(f->conn, 0);
+	}
+	return e;
+}
+
+static enum err
+send_keys(struct folder *f)
 {
 	uint32_t u0 = UINT32_MAX;
 	enum err e = imap_begin(f->conn, IMAP_CMD_KEYS, 0);
@@ -33,11 +46,28 @@ folder_recover_ask(struct folder *f)
 	imap_number(f->conn, u0 > 0 ? u0 : 1);
 	imap_text(f->conn, ":4294967295 (UID RFC822.SIZE " SYNC_KEY_FIELDS ")");
 	f->up.resolve = true;
+	f->up.asked = true;
 	return imap_end(f->conn, 1 << 20);
 }
 
-static bool
-recorded(struct folder *f, uint32_t uid)
+/* ERR_AGAIN until the question went out and its answer came. */
+enum err
+folder_recover_ask(struct folder *f)
+{
+	enum err e;
+
+	if (!f->up.asked) {
+		e = refresh(f);
+		if (e == ERR_OK) {
+			e = send_keys(f);
+		}
+		return e == ERR_OK ? ERR_AGAIN : e;
+	}
+	return f->up.resolve ? ERR_AGAIN : ERR_OK;
+}
+
+bool
+folder_recorded(struct folder *f, uint32_t uid)
 {
 	struct rec r;
 	uint32_t recno;
@@ -66,7 +96,7 @@ taken(struct folder *f, uint32_t uid)
 			return true;
 		}
 	}
-	return recorded(f, uid);
+	return folder_recorded(f, uid);
 }
 
 /* The upload that this message is; the size may differ where a server
@@ -136,12 +166,11 @@ note_used(struct folder *f, uint32_t u0)
 
 		maildir_name_parse(&n, span_of(name), f->fmd5,
 			f->job->infosep);
-		if (!n.ours || n.uid < u0 || recorded(f, n.uid)) {
+		if (!n.ours || n.uid < u0 || folder_recorded(f, n.uid)) {
 			continue;
 		}
 		if (f->up.used_n == CFG_UPLOADS) {
-			e = err_set(ERR_LIMIT, "more files without a record "
-				"than CFG_UPLOADS after a crashed upload");
+			e = ERR_LIMIT;
 			break;
 		}
 		f->used[f->up.used_n++] = n.uid;
@@ -202,8 +231,17 @@ folder_recover_begin(struct folder *f)
 	if (e == ERR_OK) {
 		e = note_used(f, u0);
 	}
+	if (e == ERR_LIMIT) {
+		/* The records are lost too: adopt the files first; their UIDs
+		 * are known then, and the next run recovers. */
+		f->up.hold = true;
+		f->stats.waiting += f->up.n;
+		f->up.n = 0;
+		return folder_scan_begin(f);
+	}
 	folder_enter(f, FOLDER_RECOVER);
-	return e == ERR_OK ? folder_recover_ask(f) : e;
+	f->up.asked = false;
+	return e;
 }
 
 static bool
@@ -220,9 +258,10 @@ enum err
 folder_recover_step(struct folder *f)
 {
 	uint32_t lost = 0;
+	enum err e = folder_recover_ask(f);
 
-	if (f->up.resolve) {
-		return ERR_AGAIN;
+	if (e != ERR_OK) {
+		return e;
 	}
 	for (uint32_t i = 0; i < f->up.n; i++) {
 		struct upload *u = &f->uploads[i];
@@ -231,13 +270,7 @@ folder_recover_step(struct folder *f)
 			u->state = UPLOAD_FAILED;
 			lost++;
 		}
-		/* As the file is now; the server may have other flags. */
-		struct maildir_name n;
-
-		maildir_name_parse(&n, span_of(u->intent.name), f->fmd5,
-			f->job->infosep);
-		u->flags = n.flags & MAILDIR_FLAGS_SYSTEM &
-			f->policy.permanent;
+		u->flags = 0; /* not known what both sides have: a union */
 	}
 	if (lost > 0 && young(f)) {
 		f->up.hold = true;

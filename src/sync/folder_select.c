@@ -170,7 +170,7 @@ folder_select_step(struct folder *f)
 	if (!f->select_done) {
 		return ERR_AGAIN;
 	}
-	if (!journal_empty(&f->journal) && !f->job->dry_run && f->pass == 0) {
+	if (!journal_empty(&f->journal) && !f->job->dry_run) {
 		return folder_recover_begin(f);
 	}
 	return folder_scan_begin(f);
@@ -326,8 +326,9 @@ folder_list_event(struct folder *f, const struct imap_event *ev)
 	if (ev->kind == IMAP_EV_TAGGED) {
 		return window_done(f, ev);
 	}
-	if (!ev->fetch.has_uid || !ev->fetch.has_flags || ev->fetch.uid == 0) {
-		return ERR_OK; /* not what was asked for */
+	if (!f->select_done || !ev->fetch.has_uid || !ev->fetch.has_flags ||
+		ev->fetch.uid == 0) {
+		return ERR_OK; /* of another mailbox, or not what was asked */
 	}
 	if (!f->list.open_sent || ev->fetch.uid < f->list.open_lo) {
 		into_window(f, ev);

@@ -11,11 +11,12 @@
  */
 #include <string.h>
 
+#include "port/sys.h"
 #include "sync/folder_part.h"
 
 enum { GATHER, SEND, ANSWERS, RESOLVE, PLACE, CONFIRM, CONFIRMING, RECORD };
 
-#define TAGS_LEN 56 /* ",U=4294967295,FMD5=<32>:2,DFRST" and a bit */
+#define TAGS_LEN 64 /* ",U=4294967295,FMD5=<32>:2,DFRST" and a bit */
 
 static const char *
 refusal(const struct folder *f, const char *name, uint64_t size, bool nul)
@@ -61,10 +62,17 @@ prepare(struct folder *f, enum maildir_where where, const char *name)
 	const char *why;
 	enum err e;
 
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		if (span_is(span_of(name), f->uploads[i].intent.name) &&
+			f->uploads[i].intent.where == where) {
+			return ERR_OK; /* readdir said it twice */
+		}
+	}
 	memset(u, 0, sizeof(*u));
 	e = folder_measure(f, where, name, &key, &size, &nul, &u->date);
 	if (e == ERR_NOENT) {
-		return ERR_OK; /* gone or renamed since the scan: next run */
+		f->stats.waiting++; /* renamed since the scan: next run */
+		return ERR_OK;
 	}
 	if (e != ERR_OK) {
 		refuse(f, name, err_detail());
@@ -140,6 +148,7 @@ open_upload(struct folder *f)
 		&f->up.fd);
 	if (e == ERR_NOENT) {
 		u->state = UPLOAD_FAILED; /* renamed meanwhile: next run */
+		f->stats.waiting++;
 		f->up.next++;
 		return ERR_OK;
 	}
@@ -154,6 +163,7 @@ open_upload(struct folder *f)
 	e = imap_end_literal(f->conn, u->intent.size, &f->up.waiting);
 	f->up.sending = e == ERR_OK;
 	f->up.cr = false;
+	f->up.left = u->intent.size;
 	f->up.busy += e == ERR_OK;
 	u->state = UPLOAD_SENT;
 	return e;
@@ -176,11 +186,26 @@ to_crlf(struct folder *f, const char *in, size_t n, char *out)
 }
 
 static enum err
+changed(void)
+{
+	return err_set(ERR_NET, "a file changed its size while it was sent; the "
+		"connection was given up");
+}
+
+static enum err
 close_upload(struct folder *f)
 {
+	if (f->up.left > 0) {
+		return changed();
+	}
 	fs_close(&f->up.fd);
 	f->up.sending = false;
 	f->up.next++;
+	/* From here on the server may store it even if the line breaks: the
+	 * journal's age counts from now. */
+	if (f->journal.fd != FS_NONE) {
+		(void)fs_set_mtime(f->journal.fd, sys_time());
+	}
 	return imap_literal_end(f->conn);
 }
 
@@ -203,6 +228,10 @@ pump(struct folder *f)
 		return close_upload(f);
 	}
 	n = to_crlf(f, in, n, out);
+	if (n > f->up.left) {
+		return changed();
+	}
+	f->up.left -= n;
 	f->stats.up_bytes += n;
 	return imap_literal(f->conn, out, n);
 }
@@ -301,8 +330,8 @@ place_all(struct folder *f)
 		if (f->uploads[i].state == UPLOAD_KNOWN) {
 			e = place(f, &f->uploads[i]);
 		} else if (f->uploads[i].state == UPLOAD_STORED) {
-			refuse(f, f->uploads[i].intent.name,
-				"was sent, but the server does not show it");
+			f->up.hold = true; /* the next run looks again */
+			f->stats.waiting++;
 		}
 	}
 	f->up.step = any(f, UPLOAD_PLACED) ? CONFIRM : RECORD;
@@ -328,7 +357,7 @@ confirm(struct folder *f)
 	char memory[CFG_CMD_LINE - 128];
 	uint32_t uids[CFG_UPLOADS], n = 0;
 	struct imap_set set;
-	enum err e = imap_begin(f->conn, IMAP_CMD_LISTING, 0);
+	enum err e = imap_begin(f->conn, IMAP_CMD_LISTING, FOLDER_COOKIE_UP);
 
 	if (e != ERR_OK) {
 		return e;
@@ -360,6 +389,9 @@ record_one(struct folder *f, const struct upload *u)
 	struct pend *p;
 	enum err e;
 
+	if (folder_recorded(f, u->uid)) {
+		return ERR_OK; /* a server that keeps equal messages once */
+	}
 	maildir_name_parse(&n, span_of(u->intent.name), f->fmd5,
 		f->job->infosep);
 	e = folder_local_parse(f, u->intent.where, u->intent.name, &n, &l);
@@ -438,6 +470,8 @@ first_step(struct folder *f)
 enum err
 folder_up_step(struct folder *f)
 {
+	enum err e;
+
 	switch (f->up.step) {
 	case GATHER:
 		return first_step(f);
@@ -448,13 +482,14 @@ folder_up_step(struct folder *f)
 			return ERR_AGAIN;
 		}
 		f->up.step = any(f, UPLOAD_STORED) ? RESOLVE : PLACE;
-		return f->up.step == RESOLVE ? folder_recover_ask(f) : ERR_OK;
-	case RESOLVE:
-		if (f->up.resolve) {
-			return ERR_AGAIN;
-		}
-		f->up.step = PLACE;
+		f->up.asked = false;
 		return ERR_OK;
+	case RESOLVE:
+		e = folder_recover_ask(f);
+		if (e == ERR_OK) {
+			f->up.step = PLACE;
+		}
+		return e;
 	case PLACE:
 		return place_all(f);
 	case CONFIRM:
@@ -498,11 +533,9 @@ appended(struct folder *f, const struct imap_event *ev)
 	if (ev->code == IMAP_CODE_OVERQUOTA) {
 		f->up.eof = true; /* no room for the others either */
 	}
-	if (f->up.sending && f->up.next == ev->cookie) {
-		if (!f->up.waiting) {
-			return err_set(ERR_NET, "an upload was refused half "
-				"way");
-		}
+	/* A literal that was announced as LITERAL+ has to be sent all the same
+	 * (RFC 7888 4); one that waits for "+" is not sent at all. */
+	if (f->up.sending && f->up.next == ev->cookie && f->up.waiting) {
 		imap_literal_drop(f->conn);
 		fs_close(&f->up.fd);
 		f->up.sending = f->up.waiting = false;
@@ -518,7 +551,8 @@ uid_of_append(struct folder *f, const struct imap_event *ev)
 
 	if (ev->cmd == IMAP_CMD_APPEND && ev->code == IMAP_CODE_APPENDUID &&
 		ev->value == f->uidvalidity && ev->lo == ev->hi &&
-		ev->lo >= f->up.u0) {
+		ev->lo > 0 && (ev->lo >= f->up.u0 ||
+			imap_conn_has(f->conn, IMAP_CAP(XGM_EXT1)))) {
 		u->uid = ev->lo;
 	}
 }
@@ -539,6 +573,8 @@ folder_up_event(struct folder *f, const struct imap_event *ev)
 				f->uploads[i].uid == ev->fetch.uid &&
 				f->uploads[i].state == UPLOAD_PLACED) {
 				f->uploads[i].state = UPLOAD_SEEN;
+				f->uploads[i].flags &= ev->fetch.has_flags
+					? ev->fetch.flags : 0;
 			}
 		}
 		return ERR_OK;

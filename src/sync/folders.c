@@ -33,6 +33,9 @@ folders_namespace(struct folders *s, struct span prefix)
 	if (prefix.n < sizeof(s->prefix)) {
 		memcpy(s->prefix, prefix.p, prefix.n);
 		s->map.prefix = (struct span){s->prefix, prefix.n};
+	} else {
+		log_msg(LOG_WARN, "the server's namespace prefix is longer than "
+			"%d bytes and is not used", (int)sizeof(s->prefix) - 1);
 	}
 }
 
