@@ -358,6 +358,9 @@ account_step(struct account *a, int64_t now_ms)
 int
 account_poll(const struct account *a, int *want, int64_t *deadline_ms)
 {
+	int64_t wait;
+	int fd;
+
 	*deadline_ms = -1;
 	*want = NET_IN;
 	if (a->phase == ACCOUNT_PASSWORD) {
@@ -367,7 +370,14 @@ account_poll(const struct account *a, int *want, int64_t *deadline_ms)
 	if (a->conn == NULL) {
 		return -1;
 	}
-	return imap_conn_poll(a->conn, want, deadline_ms);
+	fd = imap_conn_poll(a->conn, want, deadline_ms);
+	if (a->folder_open) {
+		wait = folder_deadline(&a->folder);
+		if (wait >= 0 && (*deadline_ms < 0 || wait < *deadline_ms)) {
+			*deadline_ms = wait;
+		}
+	}
+	return fd;
 }
 
 void

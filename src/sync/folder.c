@@ -466,6 +466,13 @@ folder_step(struct folder *f, int64_t now_ms)
 	return e;
 }
 
+int64_t
+folder_deadline(const struct folder *f)
+{
+	return f->phase == FOLDER_DELETE && f->del.wait_ms > 0 ? f->del.wait_ms
+								: -1;
+}
+
 void
 folder_stop(struct folder *f)
 {

@@ -268,6 +268,8 @@ enum err folder_begin(struct folder *f, struct imap_conn *conn,
 /* ERR_OK: progress; ERR_AGAIN: waits for the connection; ERR_END: done;
  * else what ended the folder (call folder_end all the same). */
 enum err folder_step(struct folder *f, int64_t now_ms);
+/* Monotonic milliseconds at which to step again at the latest, -1 none. */
+int64_t folder_deadline(const struct folder *f);
 /* Asks to stop between two messages; step on until it ends. */
 void folder_stop(struct folder *f);
 /* Closes everything; what was done is recorded. */

@@ -16,7 +16,7 @@
 
 #define CHUNK 256u
 
-enum { CHECK, READ, LOOK, MARK, MARKED, SEARCHED, EXPUNGED, RECORD };
+enum { CHECK, READ, LOOK, MARK, EXPUNGE, MARKED, SEARCHED, EXPUNGED, RECORD };
 
 struct candidate {
 	uint32_t uid, recno;
@@ -253,7 +253,7 @@ make_set(struct folder *f, struct imap_set *set)
 	return set->count;
 }
 
-/* \Deleted, and right behind it UID EXPUNGE of the same UIDs. */
+/* Marks them \Deleted. */
 static enum err
 mark(struct folder *f)
 {
@@ -278,19 +278,30 @@ mark(struct folder *f)
 	imap_text(f->conn, " +FLAGS.SILENT (\\Deleted)");
 	e = imap_end(f->conn, 0);
 	f->del.busy = 1;
-	if (e == ERR_OK && f->job->expunge && plus) {
-		e = imap_begin(f->conn, IMAP_CMD_EXPUNGE, 1);
-		if (e == ERR_OK) {
-			imap_text(f->conn, "UID EXPUNGE ");
-			imap_span(f->conn, imap_set_text(&set));
-			e = imap_end(f->conn, 0);
-			f->del.busy = 2;
-		}
-	}
 	f->del.moved = true; /* STORE accepted, until it says no */
 	f->del.expunged = f->job->expunge;
-	f->del.step = MARKED;
+	f->del.step = f->job->expunge && plus ? EXPUNGE : MARKED;
 	return e;
+}
+
+/* Right behind the STORE: UID EXPUNGE of the same UIDs. */
+static enum err
+expunge(struct folder *f)
+{
+	char memory[CFG_CMD_LINE - 128];
+	struct imap_set set;
+	enum err e = imap_begin(f->conn, IMAP_CMD_EXPUNGE, 1);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	imap_set_init(&set, memory, sizeof(memory));
+	(void)make_set(f, &set);
+	imap_text(f->conn, "UID EXPUNGE ");
+	imap_span(f->conn, imap_set_text(&set));
+	f->del.busy++;
+	f->del.step = MARKED;
+	return imap_end(f->conn, 0);
 }
 
 static enum err
@@ -374,6 +385,8 @@ folder_delete_step(struct folder *f)
 		return e == ERR_OK ? look_again(f) : e;
 	case MARK:
 		return mark(f);
+	case EXPUNGE:
+		return expunge(f);
 	case MARKED:
 		return marked(f);
 	case SEARCHED:

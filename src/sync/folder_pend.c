@@ -144,16 +144,17 @@ own_base(struct folder *f, struct pend *p, struct buf *out)
 {
 	char text[CFG_NAME];
 	struct buf host;
+	uint32_t date = p->date > 0 && p->date <= UINT32_MAX
+		? (uint32_t)p->date : 0;
 	enum err e;
 
 	BUF_INIT(&host, text);
 	buf_fmt(&host, "%u.%s", f->uidvalidity, f->job->hostname);
 	p->kind = MAILDIR_OWN;
-	p->n_time = p->date > 0 && p->date <= UINT32_MAX ? (uint32_t)p->date
-							  : 0;
+	p->n_time = date;
 	p->n_seq = p->uid;
 	e = heap_host(&f->heap, buf_get(&host), &p->host);
-	buf_fmt(out, "%u_%u.", p->n_time, p->n_seq);
+	buf_fmt(out, "%u_%u.", date, p->uid);
 	buf_span(out, buf_get(&host));
 	if (e == ERR_LIMIT) { /* all host numbers taken: no name recorded */
 		p->kind = 3;
@@ -199,13 +200,19 @@ deliver(struct folder *f, struct pend *p)
 
 /* One round: durable, records of what was acted, names of what arrived. On an
  * error the entries not dealt with stay as they are: never a record for a
- * file that did not get its name. */
+ * file that did not get its name, or for one whose flush failed. */
 static enum err
 flush_once(struct folder *f, bool final)
 {
 	uint32_t keep = 0;
 	enum err e = make_durable(f);
 
+	if (e != ERR_OK) {
+		/* A second flush would say that all is well although this one
+		 * lost data: nothing of this batch is recorded. */
+		f->pend_n = f->pend_new = 0;
+		return e;
+	}
 	for (uint32_t i = 0; i < f->pend_n; i++) {
 		struct pend p = f->pend[i];
 		bool stays = e != ERR_OK;

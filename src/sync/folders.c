@@ -146,13 +146,38 @@ add_local(struct folders *s, struct span name)
 	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
 }
 
+/* Is this directory one of those above it? A link in a circle. */
+static bool
+circle(fs_fd root, struct span above, const struct fs_stat *st)
+{
+	char path[CFG_TOKEN + 1];
+	struct fs_stat up;
+
+	if (fs_fstat(root, &up) == ERR_OK && up.ino == st->ino &&
+		up.dev == st->dev) {
+		return true;
+	}
+	memcpy(path, above.p, above.n);
+	for (size_t n = 0; n < above.n;) {
+		n += span_find(span_from(above, n), '/');
+		path[n] = '\0';
+		if (fs_stat(root, path, &up) == ERR_OK &&
+			up.ino == st->ino && up.dev == st->dev) {
+			return true;
+		}
+		path[n++] = '/';
+	}
+	return false;
+}
+
 /* One entry of a directory: a folder, a place to look below, or nothing. */
 static enum err
-visit(struct folders *s, fs_fd dir, struct span above, const char *name,
-	struct spill *below)
+visit(struct folders *s, fs_fd root, fs_fd dir, struct span above,
+	const char *name, struct spill *below)
 {
 	char memory[CFG_TOKEN + 1];
 	struct buf path;
+	struct fs_stat st;
 	fs_fd sub = FS_NONE;
 	bool box;
 	enum err e;
@@ -162,7 +187,11 @@ visit(struct folders *s, fs_fd dir, struct span above, const char *name,
 		return ERR_OK;
 	}
 	box = is_box(sub);
+	e = fs_fstat(sub, &st);
 	fs_close(&sub);
+	if (e != ERR_OK || circle(root, above, &st)) {
+		return e;
+	}
 	BUF_INIT(&path, memory);
 	if (above.n > 0) {
 		buf_span(&path, above);
@@ -202,7 +231,7 @@ walk(struct folders *s, fs_fd root, const char *path, struct spill *below)
 			if (type == FS_FILE) {
 				continue;
 			}
-			e = visit(s, dir, span_of(path), name, below);
+			e = visit(s, root, dir, span_of(path), name, below);
 			if (e != ERR_OK) {
 				break;
 			}

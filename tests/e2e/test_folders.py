@@ -291,3 +291,19 @@ def test_two_accounts(servers, make, workdir):
         c.append(message("five"))
     w.run(code=77)
     second.check()
+
+
+def test_links_in_a_circle(make, server):
+    """A link that leads back up is not a folder to be made on the server."""
+    w = make(local={"sep": "/"})
+    with w.box() as b:
+        b.create("Work")
+        b.append(message("one"), "Work")
+    w.sync()
+    os.symlink(".", os.path.join(w.local.root, "again"))
+    os.symlink("..", os.path.join(w.local.root, "Work", "up"))
+    with w.box() as b:
+        before = sorted(b.folders())
+    w.run(timeout=20)
+    with w.box() as b:
+        assert sorted(b.folders()) == before

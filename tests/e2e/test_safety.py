@@ -347,7 +347,7 @@ def test_other_programs_change_it_meanwhile(w):
             for i in range(6):
                 uid = [m.uid for m in b.messages()]
                 b.store(uid[i::7], "+" + "SFR"[i % 3])
-                w.run(code=(0, 1))
+                w.run(code=(0, 1, 75))
         finally:
             stop.set()
             t.join()
