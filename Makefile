@@ -116,7 +116,7 @@ check: ## bring the test packages, build, run everything
 	@tests/packages.sh check
 	@tests/run-check.sh check
 
-check-all: ## check, and again with clang, sanitizers and valgrind
+check-all: ## check, then every unit test under valgrind, and fuzzing
 	@tests/packages.sh check
 	@tests/run-check.sh check-all
 
@@ -133,10 +133,12 @@ asan: ## build/asan/wherry and its unit tests, with sanitizers
 clang: ## build/clang/wherry: the same warnings, the other compiler
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang all
 
-fuzz: ## fuzz every parser for FUZZ_TIME seconds each (clang)
-	@tests/packages.sh check
+fuzz-objects:
 	@$(MAKE) --no-print-directory -s VARIANT=fuzz CC=clang CFLAGS='-O1 -g' \
 		SAN='-fsanitize=fuzzer-no-link $(SANFLAGS)' fuzz-bin
+
+fuzz: fuzz-objects ## fuzz every parser for FUZZ_TIME seconds each (clang)
+	@tests/packages.sh check
 	@FUZZ_TIME=$(FUZZ_TIME) tests/run-check.sh fuzz
 
 bench: ## times against mbsync in the same run; nothing is asserted
@@ -162,6 +164,6 @@ clean: ## remove ./wherry and build/
 FORCE:
 
 .PHONY: all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
-	check-all graph graph-objects asan clang fuzz bench install clean FORCE
+	check-all graph graph-objects asan clang fuzz fuzz-objects bench install clean FORCE
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # run-check.sh STEP...: run tests and end with one line "N passed, N failed".
 #
-# Steps: unit replay house e2e asan clang fuzz valgrind, or check and
-# check-all for the usual sets. What a step printed lies in build/check/.
+# Steps: unit replay house e2e asan clang valgrind-sync valgrind fuzz, or
+# check and check-all for the usual sets. What a step printed lies in build/check/.
 set -u
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -146,6 +146,7 @@ house() {
 	for c in layers text symbols recursion memory headers; do
 		one "house-$c" "$PYTHON" tests/check/house.py $c
 	done
+	one house-limits "$PYTHON" tests/check/limits.py
 }
 
 K=${K:-}
@@ -180,17 +181,25 @@ step() {
 			unit-bin >"$log/clang-unit.log" 2>&1
 		units clang ;;
 	valgrind) units plain valgrind -q --error-exitcode=99 ;;
+	valgrind-sync) WRAP='valgrind -q --error-exitcode=99'
+		export WRAP
+		pytests "valgrind sync" tests/e2e/test_table.py -k test_presence
+		unset WRAP ;;
 	check)
 		build plain all unit-bin replay-bin graph
 		step unit
 		step replay
 		step house
-		step e2e ;;
-	check-all)
-		step check
+		step e2e
 		step clang
 		step asan
-		step valgrind ;;
+		step valgrind-sync ;;
+	check-all)
+		step check
+		step valgrind
+		FUZZ_TIME=${FUZZ_TIME:-60}
+		build fuzz fuzz-objects
+		step fuzz ;;
 	*) echo "run-check.sh: no step $1" >&2; exit 64 ;;
 	esac
 }
