@@ -98,7 +98,6 @@ struct conf_account {
 	char auth[256];		 /* auth_mechanisms, "" default order */
 	bool remote_readonly, remote_createfolders, remote_sync_deletes;
 	bool expunge;
-	uint32_t maxconnections; /* 0: not set */
 	char filter_remote[CFG_VALUE + 1]; /* folderfilter, "" none */
 	char filter_local[CFG_VALUE + 1];
 };

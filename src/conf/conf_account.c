@@ -271,8 +271,7 @@ fill_policy(const struct fill *f, struct conf_account *a)
 	if ((e = yes_no(f, "readonly", &a->remote_readonly)) ||
 		(e = yes_no(f, "createfolders", &a->remote_createfolders)) ||
 		(e = yes_no(f, "sync_deletes", &a->remote_sync_deletes)) ||
-		(e = yes_no(f, "expunge", &a->expunge)) ||
-		(e = number(f, "maxconnections", &a->maxconnections))) {
+		(e = yes_no(f, "expunge", &a->expunge))) {
 		return e;
 	}
 	return text(f, "folderfilter", a->filter_remote,

@@ -352,7 +352,6 @@ account_defaults(void **state)
 	assert_string_equal(account.filter_local, "");
 	assert_string_equal(account.filter_remote, "");
 	assert_string_equal(account.ca_file, "");
-	assert_int_equal(account.maxconnections, 0);
 	conf_close(&c);
 }
 
@@ -408,7 +407,6 @@ account_set(void **state)
 	assert_string_equal(account.passfile, want);
 	assert_string_equal(account.ca_file, "OS-DEFAULT");
 	assert_string_equal(account.auth, "PLAIN,\nLOGIN");
-	assert_int_equal(account.maxconnections, 3);
 	conf_close(&c);
 }
 
@@ -544,7 +542,7 @@ bad_values(void **state)
 	stops(BASE "remoteport = 0\n", "not a port");
 	stops(BASE "remoteport = 65536\n", "not a port");
 	starts(BASE "remoteport = 65535\n");
-	stops(BASE "maxconnections = -1\n", "not a number");
+	stops(BASE "remoteport = -1\n", "not a port");
 	stops(BASE "cert_fingerprint = 0011\n", "digests in hex");
 	stops(BASE "cert_fingerprint = zz\n", "digests in hex");
 	stops(BASE "remotepass = a%b\n", "write %% for a percent sign");
