@@ -44,9 +44,10 @@
 #define CFG_TOKEN 1024
 #endif
 
-/* Deepest nesting of parentheses in a response that is looked into. */
+/* Deepest nesting of parentheses in a value of a response that is skipped.
+ * Costs nothing: only a counter of 8 bits depends on it. */
 #ifndef CFG_NESTING
-#define CFG_NESTING 8
+#define CFG_NESTING 32
 #endif
 
 /* Commands in flight on one connection. Costs 24 bytes each. */
@@ -147,6 +148,9 @@
 #endif
 #if CFG_IO_OUT < CFG_CMD_LINE + 96
 #error "CFG_IO_OUT must hold one command line: raise it to CFG_CMD_LINE + 96"
+#endif
+#if CFG_NESTING < 1 || CFG_NESTING > 255
+#error "CFG_NESTING must be 1 to 255"
 #endif
 #if CFG_SORT_ARENA < 16384
 #error "CFG_SORT_ARENA must be 16384 or more"

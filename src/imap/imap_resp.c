@@ -19,9 +19,6 @@
 
 #include "imap/imap_resp_part.h"
 
-/* Deepest list that is skipped; only a counter depends on it. */
-#define DEPTH_MOST 255
-
 static const struct imap_resp_row *
 row_of(const struct imap_resp *r)
 {
@@ -250,9 +247,9 @@ on_value_list(struct imap_resp *r, const struct imap_tok *t)
 	if (t->kind == IMAP_TOK_RPAR && --r->depth == 0) {
 		return imap_resp_go(r, r->ret);
 	}
-	if (t->kind == IMAP_TOK_LPAR && r->depth++ == DEPTH_MOST) {
-		r->err = err_set(ERR_LIMIT, "the server nested parentheses "
-			"more than %d deep", DEPTH_MOST);
+	if (t->kind == IMAP_TOK_LPAR && r->depth++ == CFG_NESTING) {
+		r->err = err_set(ERR_LIMIT, "CFG_NESTING: the server nested "
+			"parentheses more than %d deep", CFG_NESTING);
 		return STEP_FAIL;
 	}
 	return STEP_MORE;

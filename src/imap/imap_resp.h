@@ -9,8 +9,8 @@
  * consecutive IMAP_EV_BODY_DATA. ERR_PROTO and ERR_LIMIT stick:
  * the connection is lost. Names, atoms and strings are at most CFG_TOKEN
  * bytes; a line has no limit. What it does not know it skips, to any length
- * (literals included; an unknown item of a FETCH or STATUS may be nested 255
- * deep). Words that are only looked up (flags, capabilities) may be longer
+ * (literals included; an unknown item of a FETCH or STATUS may be nested
+ * CFG_NESTING deep). Words that are only looked up (flags, capabilities) may be longer
  * than CFG_TOKEN. Human text is cut at 512 bytes. No event is held back at
  * the end of a line: without input there is nothing to ask for, but inside a
  * FETCH.

@@ -669,16 +669,16 @@ static void
 test_depth(void **state)
 {
 	struct span got;
-	static char tail[300];
+	static char tail[CFG_NESTING + 16];
 
 	(void)state;
-	memset(tail, ')', 255);
-	strcpy(tail + 255, " UID 1)\r\n");
-	got = run(stretch("* 1 FETCH (X ", '(', 255, tail), 5, 5);
+	memset(tail, ')', CFG_NESTING);
+	strcpy(tail + CFG_NESTING, " UID 1)\r\n");
+	got = run(stretch("* 1 FETCH (X ", '(', CFG_NESTING, tail), 5, 5);
 	assert_true(span_is(got, "FETCH 1\nFETCH_END 1 uid 1\n"));
-	got = run(stretch("* 1 FETCH (X ", '(', 256, tail), 5, 5);
-	assert_true(span_is(got, "FETCH 1\nERROR -9 the server nested "
-		"parentheses more than 255 deep\n"));
+	got = run(stretch("* 1 FETCH (X ", '(', CFG_NESTING + 1, tail), 5, 5);
+	assert_true(span_is(got, "FETCH 1\nERROR -9 CFG_NESTING: the server "
+		"nested parentheses more than 32 deep\n"));
 	/* a line that is not looked into is not counted */
 	got = run(stretch("* XFOO ", '(', 10000, "\r\n* 1 EXISTS\r\n"), 5, 99);
 	assert_true(span_is(got, "EXISTS 1\n"));
