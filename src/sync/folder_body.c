@@ -45,19 +45,35 @@ put(struct folder *f, char c)
 	f->body_buf[f->body.out_n++] = c;
 }
 
+/* A stretch without CR, as it is. */
+static void
+put_span(struct folder *f, struct span s)
+{
+	while (s.n > 0) {
+		size_t room = sizeof(f->body_buf) - f->body.out_n;
+		size_t n = s.n < room ? s.n : room;
+
+		memcpy(f->body_buf + f->body.out_n, s.p, n);
+		f->body.out_n += n;
+		s = span_from(s, n);
+		if (f->body.out_n == sizeof(f->body_buf)) {
+			write_out(f);
+		}
+	}
+}
+
 static void
 convert(struct folder *f, struct span data)
 {
-	for (size_t i = 0; i < data.n; i++) {
-		char c = data.p[i];
+	while (data.n > 0) {
+		size_t n = span_find(data, '\r');
 
-		if (f->body.cr && c != '\n') {
+		if (f->body.cr && data.p[0] != '\n') {
 			put(f, '\r');
 		}
-		f->body.cr = c == '\r';
-		if (!f->body.cr) {
-			put(f, c);
-		}
+		f->body.cr = n < data.n;
+		put_span(f, span_upto(data, n));
+		data = span_from(data, n < data.n ? n + 1 : n);
 	}
 }
 
