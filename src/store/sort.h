@@ -33,6 +33,7 @@ struct sort {
 	fs_fd spill[2];
 	enum err err;
 	uint64_t count;	  /* records put */
+	uint64_t sum;	  /* of hashes: spilled, not yet back */
 	uint64_t spilled; /* bytes written to spill files */
 	uint32_t runs;	  /* in file `from`, complete or not */
 	size_t fill;	  /* records in the arena */
@@ -67,9 +68,12 @@ void sort_begin(struct sort *s, void *arena, size_t arena_size,
 	size_t rec_size, size_t key_len, fs_fd dir, const char *name);
 enum err sort_put(struct sort *s, const void *rec);
 enum err sort_finish(struct sort *s);
-/* ERR_OK with a record in rec (rec_size bytes), ERR_END after the last. */
+/* ERR_OK with a record in rec (rec_size bytes), ERR_END after the last. What a
+ * damaged spill file lost is found at the end (ERR_IO) at the latest, so that
+ * a record is absent is known only with ERR_END. */
 enum err sort_next(struct sort *s, void *rec);
-/* Always call it: closes and removes the spill files. */
+/* Always call it: closes and removes the spill files. A zeroed struct is
+ * fine. */
 void sort_end(struct sort *s);
 
 #endif
