@@ -118,6 +118,10 @@ open_box(struct folder *f)
 	}
 	e = maildir_open(&f->box, f->job->root, f->job->dir);
 	f->box_open = e == ERR_OK;
+	f->sync_each = e == ERR_OK &&
+		(f->job->durability == FOLDER_ALWAYS ||
+			(f->job->durability == FOLDER_BATCH &&
+				!fs_sync_all_trusted(f->box.top)));
 	f->box.infosep = f->job->infosep;
 	return e;
 }

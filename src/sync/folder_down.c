@@ -153,15 +153,12 @@ find(struct folder *f, uint32_t uid, struct want_set **set)
 static enum err
 complete(struct folder *f, const struct imap_fetch *fetch)
 {
-	bool each = f->job->durability == FOLDER_ALWAYS ||
-		(f->job->durability == FOLDER_BATCH &&
-			!fs_sync_all_trusted(f->box.top));
 	enum err e = ERR_OK;
 
 	if (fetch->has_date) {
 		e = fs_set_mtime(f->body.fd, fetch->internaldate);
 	}
-	if (e == ERR_OK && each) {
+	if (e == ERR_OK && f->sync_each) {
 		e = fs_sync(f->body.fd);
 	}
 	fs_close(&f->body.fd);

@@ -13,6 +13,7 @@
 #include "sync/folder_part.h"
 
 #define TMP_PREFIX "wherry."
+#define SYNCFS_FROM 16 /* results in a batch, from which on syncfs is used */
 
 bool
 folder_pend_full(const struct folder *f)
@@ -97,20 +98,50 @@ folder_tmp_clean(struct folder *f)
 	fs_walk_close(&w);
 }
 
+/* The data of what lies in tmp/, file by file. */
+static enum err
+sync_arrived(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	for (uint32_t i = 0; i < f->pend_n && e == ERR_OK; i++) {
+		const struct pend *p = &f->pend[i];
+		char name[32];
+		struct buf b;
+		fs_fd fd = FS_NONE;
+
+		if (p->what != PEND_DOWN || p->stage != PEND_UNSENT) {
+			continue;
+		}
+		BUF_INIT(&b, name);
+		folder_tmp_name(f, p->tmp, &b);
+		e = fs_open(f->box.tmp, name, FS_READ, 0, &fd);
+		if (e == ERR_OK) {
+			e = fs_sync(fd);
+		}
+		fs_close(&fd);
+	}
+	return e;
+}
+
+/* syncfs also pays for what others wrote: only for a batch worth it. */
 static enum err
 make_durable(struct folder *f)
 {
 	enum err e = ERR_OK;
 
-	if (f->job->durability != FOLDER_OFF) {
-		if (f->job->durability == FOLDER_BATCH &&
-			fs_sync_all_trusted(f->box.top)) {
-			e = fs_sync_all(f->box.top);
-		} else {
+	if (f->job->durability == FOLDER_OFF) {
+		return heap_sync(&f->heap);
+	}
+	if (!f->sync_each && f->pend_n >= SYNCFS_FROM) {
+		e = fs_sync_all(f->box.top);
+	} else {
+		e = f->sync_each ? ERR_OK : sync_arrived(f);
+		if (e == ERR_OK) {
 			e = fs_sync(f->box.sub[MAILDIR_NEW]);
-			if (e == ERR_OK) {
-				e = fs_sync(f->box.sub[MAILDIR_CUR]);
-			}
+		}
+		if (e == ERR_OK) {
+			e = fs_sync(f->box.sub[MAILDIR_CUR]);
 		}
 	}
 	return e == ERR_OK ? heap_sync(&f->heap) : e;

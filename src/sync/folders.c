@@ -319,7 +319,7 @@ read_id(struct folders *s, fs_fd state, const char *name)
 		rest = span_from(rest, at + 1);
 	}
 	BUF_INIT(&key, memory);
-	if (line[2].n == 0 || line[3].n != 1) {
+	if (line[2].n == 0 || line[2].n > CFG_TOKEN || line[3].n != 1) {
 		return ERR_OK; /* torn: the head tells whose it is */
 	}
 	if (s->map.remote_sep == '\0') {

@@ -126,7 +126,7 @@ def count_calls(w):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(WORKERS))
 def test_kill_at_any_call(make, part):
-    w = make()
+    w = make(general={"fsync": ["no", "batch", "always"][part % 3]})
     s = Scenario(w)
     calls = count_calls(w)
     want = s.end_state()
