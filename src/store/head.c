@@ -156,8 +156,12 @@ head_save(fs_fd dir, struct head *h)
 		return e;
 	}
 	if (newest(fd, &old) == ERR_OK) {
+		/* If the newest slot was damaged since it was read, the
+		 * caller's number would lead to the only good one. */
 		if ((int32_t)(old.generation - now.generation) > 0) {
 			now.generation = old.generation;
+		} else if (((old.generation ^ now.generation) & 1) != 0) {
+			now.generation++;
 		}
 		/* The second save syncs the name again, in case the first
 		 * was killed between its two flushes. */

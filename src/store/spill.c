@@ -188,7 +188,8 @@ spill_next(struct spill *s, const uint8_t **p, size_t *n)
 	if (s->at == s->n) {
 		return ERR_END;
 	}
-	if (!whole(s) || length(s->buf + s->at) == 0) {
+	if (!whole(s) || length(s->buf + s->at) == 0 ||
+		length(s->buf + s->at) > ENTRY) {
 		return fail(s, err_set(ERR_IO, "%s is damaged", s->name));
 	}
 	*n = length(s->buf + s->at);
@@ -243,6 +244,9 @@ spill_get(struct spill *s, uint64_t offset, void *out, size_t cap, size_t *n)
 void
 spill_end(struct spill *s)
 {
+	if (s->cap == 0) {
+		return; /* never begun: fd may be a zero that is not ours */
+	}
 	if (s->fd != FS_NONE) {
 		fs_close(&s->fd);
 		(void)fs_unlink(s->dir, s->name);

@@ -36,6 +36,7 @@ enum err spill_next(struct spill *s, const uint8_t **p, size_t *n);
 /* Random access while reading or writing; copies into out (cap bytes). */
 enum err spill_get(struct spill *s, uint64_t offset, void *out, size_t cap,
 	size_t *n);
+/* A zeroed struct is fine. */
 void spill_end(struct spill *s);
 
 #endif
