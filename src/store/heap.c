@@ -385,6 +385,7 @@ heap_open(struct heap *h, fs_fd dir)
 	memset(h, 0, sizeof(*h));
 	h->dir = dir;
 	h->names = h->hosts = FS_NONE;
+	h->opened = true;
 	e = open_file(dir, "names", "names.bad", magic_names, &h->names,
 		&h->names_size, &h->names_base);
 	if (e == ERR_OK) {
@@ -403,8 +404,13 @@ heap_open(struct heap *h, fs_fd dir)
 void
 heap_close(struct heap *h)
 {
-	fs_close(&h->names);
-	fs_close(&h->hosts);
+	if (h->opened) {
+		fs_close(&h->names);
+		fs_close(&h->hosts);
+	}
+	h->names_size = 0;
+	h->hosts_count = 0;
+	h->opened = false;
 }
 
 enum err

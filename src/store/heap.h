@@ -22,6 +22,7 @@ struct heap {
 	uint32_t hosts_count;
 	bool dirty;		 /* something waits for heap_sync */
 	bool named;		 /* the directory entries are durable */
+	bool opened;		 /* private: the files are ours */
 	/* Private: a hash of every host, and the last few found in full. */
 	uint32_t hash[HEAP_HOSTS];
 	struct {
@@ -34,6 +35,7 @@ struct heap {
 /* Missing files are empty, and made by the first add. A file with a foreign
  * header is set aside as "names.bad" or "hosts.bad". */
 enum err heap_open(struct heap *h, fs_fd dir);
+/* A zeroed struct is fine. */
 void heap_close(struct heap *h);
 enum err heap_sync(struct heap *h);
 /* name: 1 to CFG_NAME - 1 bytes. Offsets of a names file that was lost never

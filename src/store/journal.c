@@ -252,6 +252,7 @@ journal_open(struct journal *j, fs_fd dir)
 	memset(j, 0, sizeof(*j));
 	j->dir = dir;
 	j->fd = FS_NONE;
+	j->opened = true;
 	e = fs_open(dir, NAME, FS_READ | FS_WRITE, 0, &j->fd);
 	if (e != ERR_OK) {
 		j->fd = FS_NONE;
@@ -267,8 +268,11 @@ journal_open(struct journal *j, fs_fd dir)
 void
 journal_close(struct journal *j)
 {
-	fs_close(&j->fd);
+	if (j->opened) {
+		fs_close(&j->fd);
+	}
 	j->size = 0;
+	j->opened = false;
 }
 
 bool

@@ -27,11 +27,13 @@ struct journal {
 	uint64_t size;	/* of header and good lines; 0 if there are none */
 	bool dirty;	/* added since the last journal_commit */
 	bool named;	/* the directory entry is durable */
+	bool opened;	/* private: fd is ours */
 };
 
 /* Cuts off what is torn. A missing file is an empty journal, and is made only
  * by the first journal_add(). ERR_CORRUPT: from another version of wherry. */
 enum err journal_open(struct journal *j, fs_fd dir);
+/* A zeroed struct is fine. */
 void journal_close(struct journal *j);
 bool journal_empty(const struct journal *j);
 /* ERR_LIMIT: the name does not end within CFG_NAME. */
