@@ -128,6 +128,7 @@ open_file(struct table *t, const char *name, int flags)
 	enum err e = fs_open(t->dir, name,
 		FS_READ | FS_WRITE | FS_CREATE | flags, 0600, &t->fd);
 
+	t->opened = e == ERR_OK;
 	if (e != ERR_OK) {
 		t->fd = FS_NONE;
 	}
@@ -331,7 +332,10 @@ table_open(struct table *t, fs_fd dir)
 void
 table_close(struct table *t)
 {
-	fs_close(&t->fd);
+	if (t->opened) {
+		fs_close(&t->fd);
+	}
+	t->opened = false;
 	t->count = t->written = t->ordered = 0;
 }
 
@@ -459,7 +463,8 @@ table_sync(struct table *t)
 	}
 	if (e == ERR_OK) {
 		t->dirty = false;
-		if (t->ordered - t->ordered_disk >= LAG) {
+		if (t->ordered < t->ordered_disk ||
+			t->ordered - t->ordered_disk >= LAG) {
 			e = put_header(t, t->ordered);
 		}
 	}
@@ -613,8 +618,9 @@ table_build(struct table *n, const struct table *t)
 void
 table_build_abort(struct table *n)
 {
-	if (n->fd != FS_NONE) {
+	if (n->opened) {
 		fs_close(&n->fd);
+		n->opened = false;
 		(void)fs_unlink(n->dir, BUILD);
 	}
 }
@@ -643,6 +649,7 @@ table_build_commit(struct table *t, struct table *n)
 	fs_close(&t->fd);
 	*t = *n;
 	n->fd = FS_NONE;
+	n->opened = false;
 	e = fs_sync(t->dir);
 	if (e == ERR_OK) {
 		t->named = true;

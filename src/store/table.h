@@ -59,6 +59,7 @@ struct table {
 	bool healed;	   /* table_open threw something away: list all */
 	/* private */
 	bool named;	   /* the directory entry is durable */
+	bool opened;	   /* fd is ours */
 	uint32_t written;  /* records in the file; the rest waits in block */
 	uint32_t ordered;  /* the first so many ascend */
 	uint32_t ordered_disk; /* as the file's header says */
@@ -69,7 +70,8 @@ struct table {
  * file header is set aside as "table.bad"). Removes what a killed rewrite
  * left. */
 enum err table_open(struct table *t, fs_fd dir);
-/* Drops what was not synced and still waits in memory. */
+/* Drops what was not synced and still waits in memory. A zeroed struct is
+ * fine. */
 void table_close(struct table *t);
 /* ERR_NOENT beyond the end, ERR_CORRUPT if it is a bad record. */
 enum err table_get(struct table *t, uint32_t recno, struct rec *out);

@@ -83,6 +83,9 @@ table_read_next(struct table_reader *r, struct rec *out, uint32_t *recno)
 		}
 		if (r->t->sorted && out->uid <= r->last_uid) {
 			r->t->sorted = false;
+			if (r->t->ordered > here) {
+				r->t->ordered = here;
+			}
 			r->bad++;
 			continue;
 		}
@@ -165,10 +168,11 @@ drain(struct table *n, struct sort *s)
 
 	while ((e = sort_next(s, p)) == ERR_OK) {
 		le_put32(p, be_get32(p));
-		e = rec_dec(&r, p);
-		if (e == ERR_OK) {
-			e = keep(n, &held, &r);
+		if (rec_dec(&r, p) != ERR_OK) {
+			return err_set(ERR_IO, "a record changed while the "
+				"table was sorted");
 		}
+		e = keep(n, &held, &r);
 		if (e != ERR_OK) {
 			return e;
 		}
