@@ -221,8 +221,11 @@ imap_conn_raw(struct imap_conn *c, struct span line)
 	enum err e;
 
 	if (io_room(&c->io) < line.n + 2) {
-		return ERR_LIMIT;
+		return err_set(ERR_LIMIT, "an answer to a login challenge is "
+			"longer than CFG_IO_OUT (%d)", CFG_IO_OUT);
 	}
+	buf_init(&c->line, c->line_mem, sizeof(c->line_mem));
+	buf_span(&c->line, line); /* to know it if it is repeated */
 	log_msg(LOG_WIRE, "C: (login, not shown)");
 	e = io_put(&c->io, line.p, line.n);
 	return e == ERR_OK ? io_put(&c->io, "\r\n", 2) : e;

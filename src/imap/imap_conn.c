@@ -178,10 +178,53 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 	return ERR_OK;
 }
 
+static bool
+holds(struct span text, struct span what)
+{
+	while (what.n > 0 && text.n >= what.n) {
+		if (span_starts(text, what)) {
+			return true;
+		}
+		text = span_from(text, 1);
+	}
+	return false;
+}
+
+/* Some servers repeat the line that they refuse. What repeats the password, or
+ * the last word of the login (which is in c->line still), is not shown. */
+static struct span
+discreet(const struct imap_conn *c, struct span text)
+{
+	struct span word = buf_get(&c->line);
+
+	if (c->state != CONN_AUTH) {
+		return text;
+	}
+	while (span_find(word, ' ') < word.n) {
+		word = span_from(word, span_find(word, ' ') + 1);
+	}
+	if (holds(text, span_of(c->login->pass)) || holds(text, word)) {
+		return SPAN("(its answer repeats the login; not shown)");
+	}
+	return text;
+}
+
+static void
+log_login(const struct imap_event *ev, struct span text)
+{
+	static const char *const words[] = {"OK", "NO", "BAD", "PREAUTH",
+		"BYE"};
+
+	log_msg(LOG_WIRE, "S: (to the login) %s %.*s", words[ev->status],
+		(int)text.n, text.p);
+}
+
 /* What every user of a connection would do: capabilities, BYE, ALERT. */
 static enum err
 note(struct imap_conn *c, const struct imap_event *ev)
 {
+	struct span text;
+
 	if (ev->kind == IMAP_EV_CAPABILITY) {
 		c->caps = ev->caps;
 		c->append_limit = ev->append_limit;
@@ -190,17 +233,21 @@ note(struct imap_conn *c, const struct imap_event *ev)
 	if (ev->kind != IMAP_EV_STATUS && ev->kind != IMAP_EV_TAGGED) {
 		return ERR_OK;
 	}
+	text = discreet(c, ev->text);
+	if (c->state == CONN_AUTH) {
+		log_login(ev, text);
+	}
 	if (ev->status == IMAP_NO || ev->status == IMAP_BAD ||
 		ev->status == IMAP_BYE) {
 		struct buf b;
 
 		buf_init(&b, c->text, sizeof(c->text) - 1);
-		escape(&b, span_upto(ev->text, 400));
+		escape(&b, span_upto(text, 400));
 		c->text[b.n] = '\0';
 	}
 	if (ev->code == IMAP_CODE_ALERT) {
 		log_msg(LOG_WARN, "%s says: %.*s", c->login->host,
-			(int)ev->text.n, ev->text.p);
+			(int)text.n, text.p);
 	}
 	if (ev->kind == IMAP_EV_STATUS && ev->status == IMAP_BYE &&
 		c->state != CONN_LOGOUT) {
@@ -210,10 +257,13 @@ note(struct imap_conn *c, const struct imap_event *ev)
 	return ERR_OK;
 }
 
+/* Answers to a login are logged by note(), which sees them whole. */
 static void
 log_input(const struct imap_conn *c, struct span used, enum err e)
 {
 	if (!log_wants(LOG_WIRE) || used.n == 0 ||
+		(c->state == CONN_AUTH && (e != ERR_OK ||
+			c->ev.kind != IMAP_EV_CAPABILITY)) ||
 		(e == ERR_OK && c->ev.kind == IMAP_EV_BODY_DATA)) {
 		return;
 	}
@@ -312,7 +362,8 @@ imap_conn_step(struct imap_conn *c, int64_t now_ms)
 	}
 	c->now_ms = now_ms;
 	moved = io_step(&c->io, now_ms);
-	if (moved == ERR_OK) {
+	/* A greeting is one line: it has the time of one silence in all. */
+	if (moved == ERR_OK && c->state != CONN_GREETING) {
 		c->heard_ms = now_ms;
 	}
 	ran = run_session(c);
@@ -356,6 +407,8 @@ imap_conn_close(struct imap_conn *c)
 {
 	if (c->state != CONN_CLOSED) {
 		io_close(&c->io);
+		/* there was a password in it */
+		memset(c->line_mem, 0, sizeof(c->line_mem));
 		c->state = CONN_CLOSED;
 	}
 }
