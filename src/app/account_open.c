@@ -15,6 +15,8 @@
 
 #define MARKER ".wherry"
 #define PASSWORD_MS 60000
+/* Its three names are bounded by struct conf_account. */
+#define MARKER_BYTES 1024
 
 static enum err
 open_lock(struct account *a, const char *path)
@@ -68,18 +70,46 @@ mounted(struct account *a)
 	return ERR_OK;
 }
 
+/* Locks the marker, then reads it: another run may have made it meanwhile.
+ * An empty one (torn) is as good as none. */
+static enum err
+lock_marker(struct account *a, struct span want, bool *empty)
+{
+	char have[MARKER_BYTES];
+	size_t n = 0;
+	enum err e = fs_lock(a->marker);
+
+	if (e == ERR_LOCKED) {
+		return err_set(e, "another run is at work in %s", a->conf.root);
+	}
+	if (e == ERR_OK) {
+		e = fs_read(a->marker, have, sizeof(have), &n);
+	}
+	*empty = n == 0;
+	if (e == ERR_OK && n > 0 && !span_eq(want, (struct span){have, n})) {
+		return err_set(ERR_GUARD,
+			"%s belongs to another account, server or user "
+			"(its file " MARKER " says which; remove that "
+			"file if they are the same); nothing was "
+			"touched", a->conf.root);
+	}
+	return e;
+}
+
 static enum err
 new_marker(struct account *a, struct span text)
 {
+	bool empty = false;
 	enum err e = fs_open(a->root, MARKER,
 		FS_READ | FS_WRITE | FS_CREATE, 0600, &a->marker);
 
 	if (e == ERR_OK) {
-		e = fs_lock(a->marker);
+		e = lock_marker(a, text, &empty);
 	}
-	if (e == ERR_OK) {
-		e = fs_write(a->marker, text.p, text.n);
+	if (e != ERR_OK || !empty) {
+		return e;
 	}
+	e = fs_write(a->marker, text.p, text.n);
 	if (e == ERR_OK) {
 		e = fs_sync(a->marker);
 	}
@@ -111,11 +141,14 @@ remember_root(struct account *a)
 static enum err
 check_marker(struct account *a)
 {
-	char want[1024], have[1024];
+	char want[MARKER_BYTES];
+	bool empty = false;
 	struct buf b;
-	size_t n = 0;
 	enum err e;
 
+	if (a->root == FS_NONE) {
+		return mounted(a);
+	}
 	BUF_INIT(&b, want);
 	marker_text(a, &b);
 	e = fs_open(a->root, MARKER, FS_READ | FS_WRITE, 0600, &a->marker);
@@ -123,20 +156,10 @@ check_marker(struct account *a)
 		return mounted(a);
 	}
 	if (e == ERR_OK) {
-		e = fs_read(a->marker, have, sizeof(have), &n);
-		if (e == ERR_OK && n == 0) { /* torn: as good as none */
-			e = fs_write(a->marker, b.p, b.n);
-		} else if (e == ERR_OK &&
-			!span_eq(buf_get(&b), (struct span){have, n})) {
-			return err_set(ERR_GUARD,
-				"%s belongs to another account, server or user "
-				"(its file " MARKER " says which; remove that "
-				"file if they are the same); nothing was "
-				"touched", a->conf.root);
-		}
+		e = lock_marker(a, buf_get(&b), &empty);
 	}
-	if (e == ERR_OK) {
-		e = fs_lock(a->marker);
+	if (e == ERR_OK && empty) { /* written once the server let us in */
+		fs_close(&a->marker);
 	}
 	return e;
 }
@@ -145,7 +168,7 @@ check_marker(struct account *a)
 enum err
 account_mark_root(struct account *a)
 {
-	char text[1024];
+	char text[MARKER_BYTES];
 	struct buf b;
 	enum err e = ERR_OK;
 
@@ -206,7 +229,7 @@ account_open(struct account *a)
 			e = ERR_OK; /* FS_NONE: as good as empty */
 		}
 	}
-	if (e == ERR_OK && !a->options->dry_run) {
+	if (e == ERR_OK) {
 		e = check_marker(a);
 	}
 	sys_hostname(a->hostname, sizeof(a->hostname));
@@ -267,6 +290,10 @@ from_file(struct account *a)
 			(int)sizeof(a->pass) - 2);
 	}
 	first_line(a);
+	if (e == ERR_OK && a->pass[0] == '\0') {
+		return err_set(ERR_CONF, "remotepassfile: %s: its first line "
+			"is empty", a->conf.passfile);
+	}
 	return e;
 }
 
@@ -275,12 +302,15 @@ ask(struct account *a)
 {
 	char prompt[600];
 	struct buf b;
+	enum err e = ERR_UNSUPPORTED;
 
 	BUF_INIT(&b, prompt);
 	buf_fmt(&b, "Password of %s at %s: ", a->conf.user, a->conf.host);
-	if (ui_may_ask() && sys_ask_secret(buf_cstr(&b), a->pass,
-		sizeof(a->pass)) == ERR_OK) {
-		return ERR_OK;
+	if (ui_may_ask()) {
+		e = sys_ask_secret(buf_cstr(&b), a->pass, sizeof(a->pass));
+	}
+	if (e == ERR_OK || e == ERR_STOPPED || e == ERR_LIMIT) {
+		return e;
 	}
 	return err_set(ERR_CONF, "no password: set remotepass, remotepassfile "
 		"or remotepasscmd in [Repository %s]", a->conf.remote_repo);
