@@ -46,6 +46,8 @@ advise_login(const struct account *a)
 	} rows[] = {
 		{"gmail.com", "Google wants an app password (2-step "
 			"verification on) or OAuth2"},
+		{"googlemail.com", "Google wants an app password (2-step "
+			"verification on) or OAuth2"},
 		{"outlook.", "Microsoft has switched passwords off for IMAP; "
 			"it wants OAuth2"},
 		{"office365.com", "Microsoft has switched passwords off for "
@@ -63,6 +65,7 @@ advise_login(const struct account *a)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strstr(a->conf.host, rows[i].host) != NULL) {
 			log_msg(LOG_ERROR, "%s.", rows[i].advice);
+			return;
 		}
 	}
 }
@@ -80,16 +83,14 @@ describe_peer(const struct account *a)
 		return;
 	}
 	BUF_INIT(&b, text);
-	if (tls_describe_peer(t, &b) != ERR_OK) {
-		return;
-	}
+	(void)tls_describe_peer(t, &b); /* what fits */
 	for (rest = buf_get(&b); rest.n > 0;) {
 		size_t end = span_find(rest, '\n');
 
 		log_msg(LOG_ERROR, "  %.*s", (int)end, rest.p);
 		rest = span_from(rest, end + 1);
 	}
-	b.n = 0;
+	BUF_INIT(&b, text);
 	if (tls_fingerprint(t, &b) == ERR_OK) {
 		log_msg(LOG_ERROR, "If this is your server, put this line into "
 			"[Repository %s]:", a->conf.remote_repo);
@@ -118,8 +119,11 @@ end(struct account *a, enum err e, int64_t now_ms)
 		account_folder_done(a, ERR_STOPPED);
 	}
 	if (e != ERR_OK && e != ERR_STOPPED) {
-		log_msg(LOG_ERROR, "account %s: %s", a->conf.name,
-			err_detail()[0] != '\0' ? err_detail() : err_text(e));
+		if (!a->told) {
+			log_msg(LOG_ERROR, "account %s: %s", a->conf.name,
+				err_detail()[0] != '\0' ? err_detail()
+							: err_text(e));
+		}
 		outcome_err(e);
 	}
 	if (a->conn != NULL && e == ERR_CERT) {
@@ -276,6 +280,7 @@ next_step(struct account *a, int64_t now_ms)
 	if (e != ERR_END) {
 		return e;
 	}
+	a->all_seen = !a->stopping;
 	imap_conn_logout(a->conn, now_ms);
 	a->phase = ACCOUNT_LOGOUT;
 	return ERR_OK;
@@ -294,6 +299,13 @@ folder_phase_step(struct account *a, int64_t now_ms)
 	if (e == ERR_STOPPED || err_scope(e) >= SCOPE_CONNECTION) {
 		a->told = true;
 		return e;
+	}
+	if (a->conn->err != ERR_OK) { /* of no use to the next folder */
+		log_msg(LOG_ERROR, "account %s: the connection is lost; the "
+			"folders behind this one wait for the next run",
+			a->conf.name);
+		a->told = true;
+		return a->conn->err;
 	}
 	a->phase = ACCOUNT_NEXT;
 	return ERR_OK;
@@ -399,8 +411,8 @@ account_progress(const struct account *a, int64_t now_ms, struct buf *out)
 
 	buf_fmt(out, "%s: ", a->conf.name);
 	if (a->phase != ACCOUNT_FOLDER) {
-		buf_str(out, a->phase < ACCOUNT_LIST ? "connecting"
-						      : "listing");
+		buf_str(out, a->phase < ACCOUNT_LIST ? "connecting" :
+			a->phase < ACCOUNT_LOGOUT ? "listing" : "logging out");
 		return;
 	}
 	buf_fmt(out, "folder %u of %u %s", a->folder_no, a->folder_count,

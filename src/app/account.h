@@ -13,6 +13,8 @@
 #include "sync/folder.h"
 #include "sync/folders.h"
 
+#define ACCOUNT_ASKED 64 /* names of -f whose absence is noticed */
+
 struct account_options {
 	const char *metadata;
 	const char *only_folders; /* -f; NULL all */
@@ -40,7 +42,9 @@ struct account {
 	fs_fd root, state, folder_state, lock, marker;
 	struct proc cmd;
 	bool cmd_runs, conn_open, folder_open, stopping, told;
+	bool all_seen; /* no folder was left when it ended */
 	size_t pass_n;
+	uint64_t found; /* bit i: it has the i-th folder of -f */
 	uint32_t folder_no, folder_count;
 	struct imap_login login;
 	struct io_counts counts; /* of the connection, when it is closed */

@@ -11,9 +11,10 @@
 
 /* -f: exact names of the server. */
 static bool
-asked_for(const struct account *a, const char *remote)
+asked_for(struct account *a, const char *remote)
 {
 	struct span list;
+	unsigned i = 0;
 
 	if (a->options->only_folders == NULL) {
 		return true;
@@ -22,15 +23,17 @@ asked_for(const struct account *a, const char *remote)
 		size_t comma = span_find(list, ',');
 
 		if (span_is(span_trim(span_upto(list, comma)), remote)) {
+			a->found |= i < ACCOUNT_ASKED ? 1ull << i : 0;
 			return true;
 		}
+		i++;
 		list = span_from(list, comma + 1);
 	}
 	return false;
 }
 
 static enum err
-accepted(const struct account *a, bool *yes)
+accepted(struct account *a, bool *yes)
 {
 	const struct folder_entry *f = &a->entry;
 	bool remote = true, local = true;
@@ -55,6 +58,38 @@ leave(struct account *a, int status, enum log_level level, const char *why)
 {
 	log_msg(level, "%s: %s", a->title, why);
 	outcome_exit(status);
+}
+
+/* A folder was listed as missing here because it is not there, and not
+ * because something else has its name or it cannot be looked into? Else it
+ * would be fetched anew, and what was deleted here would come back. */
+static bool
+really_gone(struct account *a)
+{
+	struct fs_stat st;
+	fs_fd dir = FS_NONE;
+	enum err e;
+
+	if (a->root == FS_NONE) {
+		return true;
+	}
+	e = fs_stat(a->root, a->entry.local, &st);
+	if (e == ERR_OK && st.type != FS_DIR) {
+		e = err_set(ERR_EXIST, "its name here is no directory; left "
+			"alone");
+	}
+	if (e == ERR_OK) {
+		e = fs_open_dir(a->root, a->entry.local, &dir);
+	}
+	if (e == ERR_OK) {
+		e = fs_stat(dir, "cur", &st);
+		fs_close(&dir);
+	}
+	if (e == ERR_OK || e == ERR_NOENT) {
+		return true;
+	}
+	leave(a, EXIT_FAILED, LOG_ERROR, err_detail());
+	return false;
 }
 
 /* Decides on folders that are not simply on both sides. */
@@ -96,6 +131,9 @@ may_sync(struct account *a)
 	}
 	if (!f->has_remote && f->remote[0] == '\0') {
 		leave(a, EXIT_FAILED, LOG_ERROR, err_detail());
+		return false;
+	}
+	if (!f->has_local && !really_gone(a)) {
 		return false;
 	}
 	if (!f->has_local && (!c->local_createfolders || c->local_readonly)) {
@@ -157,6 +195,10 @@ write_id(struct account *a)
 	buf_fmt(&b, "%s\n%s\n%s\n%c\n", a->conf.host, a->conf.user,
 		a->entry.remote, a->folders.map.remote_sep != '\0'
 			? a->folders.map.remote_sep : '/');
+	if (b.err != ERR_OK) {
+		return err_set(b.err, "host, user and folder are longer than "
+			"%zu bytes together (CFG_TOKEN)", sizeof(text));
+	}
 	e = fs_open(a->folder_state, "id", FS_WRITE | FS_CREATE | FS_TRUNC,
 		0600, &fd);
 	if (e == ERR_OK) {

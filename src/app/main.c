@@ -32,6 +32,8 @@ struct run {
 	const char *names; /* comma list of accounts */
 	unsigned next;
 	uint64_t rx, tx, turns;
+	uint64_t found; /* see struct account */
+	bool cut_short; /* an account ended before its last folder */
 	struct folder_stats total;
 	bool stop_told;
 };
@@ -51,7 +53,7 @@ no_config(void)
 		"  ~/.config/wherry/wherry.conf, /etc/wherry.conf,\n"
 		"  ~/.config/offlineimap/config and ~/.offlineimaprc,\n"
 		"or takes the file you name: wherry -c FILE.\n"
-		"Ten lines are enough: see wherry.conf.example or the README.\n"
+		"A dozen lines are enough: see the README or wherry.conf.example.\n"
 		));
 	return EXIT_CONFIG;
 }
@@ -73,6 +75,8 @@ durability(enum conf_fsync f)
 static void
 collect(struct run *r, const struct account *a)
 {
+	r->found |= a->found;
+	r->cut_short = r->cut_short || !a->all_seen;
 	r->rx += a->counts.rx;
 	r->tx += a->counts.tx;
 	r->turns += a->counts.turns;
@@ -142,7 +146,9 @@ round_of(struct run *r, bool *alive)
 			a->phase = ACCOUNT_FREE;
 		}
 		moved = moved || e != ERR_AGAIN;
-		show(a, sys_now_ms());
+		if (e != ERR_END) {
+			show(a, sys_now_ms());
+		}
 	}
 	return moved;
 }
@@ -179,6 +185,25 @@ loop(struct run *r)
 			r->stop_told = true;
 			log_msg(LOG_INFO, "stopping after this message");
 		}
+	}
+}
+
+/* A name of -f that no account has is most likely misspelt. */
+static void
+check_asked(const struct run *r)
+{
+	struct span list = span_of(r->cli->folders);
+
+	for (unsigned i = 0; i < ACCOUNT_ASKED && list.n > 0; i++) {
+		size_t comma = span_find(list, ',');
+		struct span one = span_trim(span_upto(list, comma));
+
+		if (one.n > 0 && !r->cut_short && !(r->found >> i & 1)) {
+			log_msg(LOG_ERROR, "-f %.*s: no account has such a "
+				"folder", (int)one.n, one.p);
+			outcome_exit(EXIT_FAILED);
+		}
+		list = span_from(list, comma + 1);
 	}
 }
 
@@ -241,6 +266,7 @@ sync_all(const struct cli *cli)
 		.dry_run = cli->dry_run};
 	sys_signals();
 	loop(&r);
+	check_asked(&r);
 	conf_close(&main_conf);
 	if (cli->stats) {
 		stats(&r, started);
