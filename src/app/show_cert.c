@@ -16,25 +16,21 @@ static enum err
 parse(const char *target, char *host, size_t cap, uint16_t *port)
 {
 	struct span s = span_of(target);
-	size_t colon = span_find(s, ':');
+	struct span rest;
 	uint32_t n = 993;
 
 	if (s.n > 0 && s.p[0] == '[') { /* [IPv6]:port */
 		size_t close = span_find(s, ']');
 
-		s = span_from(s, 1);
-		colon = close;
-		s.n = s.n > 0 ? s.n : 0;
-		if (close + 1 < strlen(target) && target[close + 1] == ':' &&
-			!span_u32(span_of(target + close + 2), &n)) {
-			n = 0;
-		}
-		s = span_upto(s, close - 1);
-	} else if (colon < s.n) {
-		if (!span_u32(span_from(s, colon + 1), &n)) {
-			n = 0;
-		}
-		s = span_upto(s, colon);
+		rest = span_from(s, close + 1);
+		s = span_from(span_upto(s, close), 1);
+	} else {
+		rest = span_from(s, span_find(s, ':'));
+		s = span_upto(s, span_find(s, ':'));
+	}
+	if (rest.n > 0 && (rest.p[0] != ':' ||
+		!span_u32(span_from(rest, 1), &n))) {
+		n = 0;
 	}
 	if (s.n == 0 || s.n >= cap || n == 0 || n > 65535) {
 		return err_set(ERR_USAGE, "show-cert needs HOST[:PORT], not %s",
@@ -68,32 +64,35 @@ shake_hands(struct io_stream *s)
 	return e == ERR_AGAIN ? ERR_OK : e;
 }
 
-static void
+static enum err
 print(const struct tls *t)
 {
-	char text[8192];
+	char text[2 * CFG_CERT_DER + 200]; /* base64 in lines is 1.36 times */
 	struct buf b;
 	struct span line, rest;
+	enum err e;
 
 	BUF_INIT(&b, text);
-	if (tls_describe_peer(t, &b) == ERR_OK) {
-		for (rest = buf_get(&b); rest.n > 0;) {
-			line = span_upto(rest, span_find(rest, '\n'));
-			log_msg(LOG_INFO, "%.*s", (int)line.n, line.p);
-			rest = span_from(rest, line.n + 1);
-		}
+	(void)tls_describe_peer(t, &b); /* what fits */
+	for (rest = buf_get(&b); rest.n > 0;) {
+		line = span_upto(rest, span_find(rest, '\n'));
+		log_msg(LOG_INFO, "%.*s", (int)line.n, line.p);
+		rest = span_from(rest, line.n + 1);
 	}
-	b.n = 0;
+	BUF_INIT(&b, text);
 	if (tls_fingerprint(t, &b) == ERR_OK) {
 		log_msg(LOG_INFO, "cert_fingerprint = %.*s", (int)b.n, b.p);
 	}
 	for (unsigned i = 0;; i++) {
-		buf_init(&b, text, sizeof(text));
-		if (tls_peer_pem(t, i, &b) != ERR_OK) {
+		BUF_INIT(&b, text);
+		e = tls_peer_pem(t, i, &b);
+		if (e != ERR_OK) {
 			break;
 		}
 		ui_out(buf_get(&b));
 	}
+	return e == ERR_END ? ERR_OK : err_set(e, "a certificate is longer "
+		"than CFG_CERT_DER (%d)", CFG_CERT_DER);
 }
 
 int
@@ -102,21 +101,23 @@ show_cert(const char *target)
 	char host[256];
 	uint16_t port = 0;
 	struct tls_verify verify = {.host = host, .trust_nothing = true};
-	struct imap_conn *c = pool_lease();
+	struct imap_conn *c;
 	enum err e = parse(target, host, sizeof(host), &port);
 
 	if (e == ERR_USAGE) {
 		log_msg(LOG_ERROR, "%s", err_detail());
 		return EXIT_USAGE;
 	}
+	c = pool_lease();
 	e = io_open(&c->io, host, port, true, &verify, sys_now_ms(),
 		CFG_SILENCE_S * 1000);
 	if (e == ERR_OK) {
 		e = shake_hands(&c->io);
 	}
 	if (e == ERR_OK) {
-		print(io_tls(&c->io));
-	} else {
+		e = print(io_tls(&c->io));
+	}
+	if (e != ERR_OK) {
 		log_msg(LOG_ERROR, "%s:%u: %s", host, port, err_detail());
 		outcome_err(e);
 	}

@@ -109,6 +109,7 @@ void
 ui_live(struct span text, int64_t now_ms)
 {
 	struct buf b;
+	size_t n;
 
 	if (!ui_state.live ||
 		(ui_state.shown && now_ms - ui_state.drawn_ms < REDRAW_MS)) {
@@ -116,7 +117,11 @@ ui_live(struct span text, int64_t now_ms)
 	}
 	buf_init(&b, ui_line, sizeof(ui_line));
 	buf_str(&b, "\r\033[K");
-	escape(&b, span_upto(text, (size_t)sys_columns(2) - 1));
+	n = (size_t)sys_columns(2) - 1;
+	while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80) {
+		n--; /* not in the middle of a UTF-8 sequence */
+	}
+	escape(&b, span_upto(text, n));
 	sys_write(2, ui_line, b.n);
 	ui_state.shown = true;
 	ui_state.drawn_ms = now_ms;
