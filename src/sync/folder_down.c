@@ -194,6 +194,10 @@ arrived(struct folder *f, const struct imap_event *ev)
 		return ERR_OK;
 	}
 	e = table_get(&f->table, w->recno, &r);
+	if (e == ERR_OK && f->body.bytes == 0 && r.size > 0) {
+		folder_body_drop(f); /* as good as none */
+		return ERR_OK;
+	}
 	if (e == ERR_OK) {
 		e = complete(f, fetch);
 	}
