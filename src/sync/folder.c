@@ -26,6 +26,29 @@ folder_message_failed(struct folder *f, uint32_t uid, const char *what)
 	log_msg(LOG_ERROR, "%s: message %u: %s", f->job->title, uid, what);
 }
 
+void
+folder_arena_take(struct folder *f)
+{
+	UNPOISON(f->arena, sizeof(f->arena));
+}
+
+void
+folder_arena_drop(struct folder *f)
+{
+	POISON(f->arena, sizeof(f->arena));
+}
+
+enum err
+folder_sort_table(struct folder *f)
+{
+	enum err e;
+
+	folder_arena_take(f);
+	e = table_rewrite(&f->table, f->arena, sizeof(f->arena));
+	folder_arena_drop(f);
+	return e;
+}
+
 static void
 identity(const struct folder_job *job, uint8_t out[16])
 {
@@ -90,7 +113,7 @@ open_state(struct folder *f)
 		e = check_identity(f);
 	}
 	if (e == ERR_OK && !table_sorted(&f->table) && !f->job->dry_run) {
-		e = table_rewrite(&f->table, f->arena, sizeof(f->arena));
+		e = folder_sort_table(f);
 	}
 	return e;
 }
@@ -144,6 +167,9 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 	enum err e;
 
 	memset(f, 0, offsetof(struct folder, sets));
+	folder_arena_drop(f);
+	POISON(f->windows, sizeof(f->windows));
+	POISON(f->open_arena, sizeof(f->open_arena));
 	f->conn = conn;
 	f->job = job;
 	f->body.fd = f->up.fd = FS_NONE;
@@ -332,7 +358,7 @@ save(struct folder *f)
 	f->head.mode = HEAD_NORMAL;
 	e = folder_flush(f, true);
 	if (e == ERR_OK && f->table_touched && !table_sorted(&f->table)) {
-		e = table_rewrite(&f->table, f->arena, sizeof(f->arena));
+		e = folder_sort_table(f);
 	}
 	if (e == ERR_OK && f->table_touched) {
 		e = table_sync(&f->table);
@@ -501,10 +527,7 @@ folder_end(struct folder *f)
 		log_msg(LOG_ERROR, "%s: %s", f->job->title, err_detail());
 	}
 	folder_list_end(f);
-	if (f->local_sorting) {
-		sort_end(&f->local_sort);
-		f->local_sorting = false;
-	}
+	folder_local_end(f);
 	if (f->scan_open) {
 		maildir_scan_end(&f->scan);
 		f->scan_open = false;

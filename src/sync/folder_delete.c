@@ -61,6 +61,7 @@ check(struct folder *f)
 		(remote ? 0 : 1u << DOOM_REMOTE);
 	f->del.step = READ;
 	f->del.n = 0;
+	UNPOISON(f->arena, CHUNK * sizeof(struct candidate));
 	return spill_rewind(&f->doomed);
 }
 
@@ -137,6 +138,7 @@ read_plan(struct folder *f)
 		f->del.step = LOOK;
 		return ERR_OK;
 	}
+	folder_arena_drop(f);
 	folder_enter(f, FOLDER_CLOSE);
 	return folder_flush(f, true);
 }

@@ -429,8 +429,7 @@ finish(struct folder *f)
 {
 	enum err e = ERR_OK;
 
-	sort_end(&f->local_sort);
-	f->local_sorting = false;
+	folder_local_end(f);
 	folder_list_end(f);
 	f->join_done = true;
 	f->head.alive = f->alive;

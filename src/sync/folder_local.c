@@ -205,13 +205,9 @@ folder_spills_end(struct folder *f)
 enum err
 folder_scan_begin(struct folder *f)
 {
-	if (f->local_sorting) { /* a further pass */
-		sort_end(&f->local_sort);
-		f->local_sorting = false;
-	}
+	folder_local_end(f); /* of an earlier pass */
 	if (!table_sorted(&f->table) && !f->job->dry_run) {
-		enum err e = table_rewrite(&f->table, f->arena,
-			sizeof(f->arena));
+		enum err e = folder_sort_table(f);
 
 		if (e != ERR_OK) {
 			return e;
@@ -219,6 +215,7 @@ folder_scan_begin(struct folder *f)
 	}
 	folder_spills_end(f);
 	folder_spills_begin(f);
+	folder_arena_take(f);
 	sort_begin(&f->local_sort, f->arena, sizeof(f->arena), LOCAL_REC, 4,
 		f->job->state, "local");
 	f->local_sorting = true;
@@ -254,6 +251,16 @@ folder_scan_step(struct folder *f)
 	f->scan_open = false;
 	e = sort_finish(&f->local_sort);
 	return e == ERR_OK ? folder_join_begin(f) : e;
+}
+
+void
+folder_local_end(struct folder *f)
+{
+	if (f->local_sorting) {
+		sort_end(&f->local_sort);
+		f->local_sorting = false;
+		folder_arena_drop(f);
+	}
 }
 
 enum err

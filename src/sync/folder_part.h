@@ -9,12 +9,18 @@
 #include "base/codec.h"
 #include "base/le.h"
 #include "base/log.h"
+#include "base/poison.h"
 #include "sync/folder.h"
 
 #define NO_RECORD UINT32_MAX
 #define FOLDER_COOKIE_UP 0xfffeu /* a listing that is asked by the uploads */
 
 /* folder.c */
+/* The arena has one user at a time; between them it is poisoned. */
+void folder_arena_take(struct folder *f);
+void folder_arena_drop(struct folder *f);
+/* The table in order again, in the arena. */
+enum err folder_sort_table(struct folder *f);
 void folder_enter(struct folder *f, enum folder_phase phase);
 enum err folder_events(struct folder *f); /* pulls all that are there */
 void folder_message_failed(struct folder *f, uint32_t uid, const char *what);
@@ -34,6 +40,7 @@ void folder_spills_begin(struct folder *f);
 void folder_spills_end(struct folder *f);
 enum err folder_scan_begin(struct folder *f);
 enum err folder_scan_step(struct folder *f);
+void folder_local_end(struct folder *f);
 enum err folder_local_next(struct folder *f, struct local *out);
 /* The file name of l. */
 enum err folder_local_name(struct folder *f, const struct local *l,

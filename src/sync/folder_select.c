@@ -216,6 +216,7 @@ send_open(struct folder *f)
 	if (e == ERR_OK) {
 		f->list.open_sent = true;
 		f->list.open_lo = f->list.next_lo;
+		UNPOISON(f->open_arena, sizeof(f->open_arena));
 		sort_begin(&f->list.open, f->open_arena,
 			sizeof(f->open_arena), LISTED_REC, 4, f->job->state,
 			"listing");
@@ -283,6 +284,8 @@ enc_listed(const struct imap_event *ev, uint8_t out[LISTED_REC])
 static void
 into_window(struct folder *f, const struct imap_event *ev)
 {
+	uint8_t *to;
+
 	for (uint32_t i = 0; i < f->list.count; i++) {
 		uint32_t slot = (f->list.head + i) % CFG_WINDOWS;
 
@@ -297,8 +300,9 @@ into_window(struct folder *f, const struct imap_event *ev)
 			f->incomplete = true;
 			return;
 		}
-		enc_listed(ev, f->windows[slot] +
-			LISTED_REC * f->list.win[slot].n++);
+		to = f->windows[slot] + LISTED_REC * f->list.win[slot].n++;
+		UNPOISON(to, LISTED_REC);
+		enc_listed(ev, to);
 		return;
 	}
 }
@@ -423,6 +427,8 @@ folder_list_next(struct folder *f, struct listed *out)
 			return e;
 		}
 		f->list.win[f->list.head].used = false;
+		POISON(f->windows[f->list.head],
+			sizeof(f->windows[f->list.head]));
 		f->list.head = (f->list.head + 1) % CFG_WINDOWS;
 		f->list.count--;
 		e = folder_list_pump(f);
@@ -442,6 +448,7 @@ folder_list_end(struct folder *f)
 {
 	if (f->list.sorting) {
 		sort_end(&f->list.open);
+		POISON(f->open_arena, sizeof(f->open_arena));
 		f->list.sorting = false;
 	}
 }

@@ -51,7 +51,7 @@ def test_orders(disk, mode):
     named, flushed = deliveries(lines), flushes(lines)
     assert len(named) == n
     if mode == "off":
-        assert len(flushed) < 10  # the marker and our own state, no mail
+        assert len(flushed) < 20  # the marker and our own state, no mail
         assert not any(min(named) < i < max(named) for i in flushed)
     elif mode == "always":
         assert len(flushed) >= 2 * n
