@@ -120,8 +120,8 @@ enum upload_state {
 	UPLOAD_SENT,
 	UPLOAD_STORED, /* OK, UID not known */
 	UPLOAD_KNOWN,  /* UID known */
-	UPLOAD_PLACED, /* the file bears it */
 	UPLOAD_SEEN,   /* and the server lists it */
+	UPLOAD_PLACED, /* and the file bears it */
 	UPLOAD_FAILED
 };
 

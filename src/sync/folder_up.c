@@ -4,17 +4,17 @@
  * In batches of CFG_UPLOADS: measure (size as it will be sent, header key);
  * write the intents and make them durable; only then APPEND, pipelined where
  * the server takes LITERAL+; the UID from APPENDUID (RFC 4315 3), else by the
- * header keys of what is new; the file gets its UID; the server is asked
- * whether it lists them (only then may a later absence mean a deletion); a
- * flush; records; the journal is emptied. What a crash leaves of this is
- * settled by folder_recover.c.
+ * header keys of what is new; the server is asked whether it lists them (only
+ * then may a later absence mean a deletion, and only then is the UID believed);
+ * the file gets its UID; a flush; records; the journal is emptied. What a crash
+ * or a wrong UID leaves of this is settled by folder_recover.c.
  */
 #include <string.h>
 
 #include "port/sys.h"
 #include "sync/folder_part.h"
 
-enum { GATHER, SEND, ANSWERS, RESOLVE, PLACE, CONFIRM, CONFIRMING, RECORD };
+enum { GATHER, SEND, ANSWERS, RESOLVE, CONFIRM, CONFIRMING, PLACE, RECORD };
 
 #define TAGS_LEN 64 /* ",U=4294967295,FMD5=<32>:2,DFRST" and a bit */
 
@@ -327,14 +327,14 @@ place_all(struct folder *f)
 	enum err e = ERR_OK;
 
 	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
-		if (f->uploads[i].state == UPLOAD_KNOWN) {
+		if (f->uploads[i].state == UPLOAD_SEEN) {
 			e = place(f, &f->uploads[i]);
 		} else if (f->uploads[i].state == UPLOAD_STORED) {
 			f->up.hold = true; /* the next run looks again */
 			f->stats.waiting++;
 		}
 	}
-	f->up.step = any(f, UPLOAD_PLACED) ? CONFIRM : RECORD;
+	f->up.step = RECORD;
 	return e;
 }
 
@@ -363,7 +363,7 @@ confirm(struct folder *f)
 		return e;
 	}
 	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].state == UPLOAD_PLACED) {
+		if (f->uploads[i].state == UPLOAD_KNOWN) {
 			uids[n++] = f->uploads[i].uid;
 		}
 	}
@@ -420,7 +420,7 @@ record_all(struct folder *f)
 	enum err e = ERR_OK;
 
 	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
-		if (f->uploads[i].state == UPLOAD_SEEN) {
+		if (f->uploads[i].state == UPLOAD_PLACED) {
 			f->stats.up++;
 			e = record_one(f, &f->uploads[i]);
 		}
@@ -438,6 +438,27 @@ record_all(struct folder *f)
 		return e == ERR_OK ? folder_scan_begin(f) : e;
 	}
 	return e;
+}
+
+/* A UID that the server does not list is not one: found by key, or held. */
+static void
+doubt(struct folder *f)
+{
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		if (f->uploads[i].state == UPLOAD_KNOWN) {
+			f->uploads[i].state = UPLOAD_STORED;
+			f->uploads[i].uid = 0;
+		}
+	}
+}
+
+static int
+after_answers(const struct folder *f)
+{
+	if (any(f, UPLOAD_STORED) && !f->up.asked) {
+		return RESOLVE;
+	}
+	return any(f, UPLOAD_KNOWN) ? CONFIRM : PLACE;
 }
 
 static enum err
@@ -481,25 +502,26 @@ folder_up_step(struct folder *f)
 		if (f->up.busy > 0) {
 			return ERR_AGAIN;
 		}
-		f->up.step = any(f, UPLOAD_STORED) ? RESOLVE : PLACE;
 		f->up.asked = false;
+		f->up.step = after_answers(f);
 		return ERR_OK;
 	case RESOLVE:
 		e = folder_recover_ask(f);
 		if (e == ERR_OK) {
-			f->up.step = PLACE;
+			f->up.step = after_answers(f);
 		}
 		return e;
-	case PLACE:
-		return place_all(f);
 	case CONFIRM:
 		return confirm(f);
 	case CONFIRMING:
 		if (f->up.busy > 0) {
 			return ERR_AGAIN;
 		}
-		f->up.step = RECORD;
+		doubt(f);
+		f->up.step = after_answers(f);
 		return ERR_OK;
+	case PLACE:
+		return place_all(f);
 	case RECORD:
 	default:
 		return record_all(f);
@@ -511,7 +533,7 @@ enum err
 folder_up_resume(struct folder *f)
 {
 	f->up.recovering = true;
-	f->up.step = PLACE;
+	f->up.step = after_answers(f);
 	folder_enter(f, FOLDER_UP);
 	return ERR_OK;
 }
@@ -571,7 +593,7 @@ folder_up_event(struct folder *f, const struct imap_event *ev)
 		for (uint32_t i = 0; i < f->up.n; i++) {
 			if (ev->fetch.has_uid &&
 				f->uploads[i].uid == ev->fetch.uid &&
-				f->uploads[i].state == UPLOAD_PLACED) {
+				f->uploads[i].state == UPLOAD_KNOWN) {
 				f->uploads[i].state = UPLOAD_SEEN;
 				f->uploads[i].flags &= ev->fetch.has_flags
 					? ev->fetch.flags : 0;
