@@ -205,6 +205,7 @@ note_mailbox(struct folder *f, const struct imap_event *ev)
 	switch (ev->kind) {
 	case IMAP_EV_EXISTS:
 		f->exists = ev->num;
+		f->grown = f->select_done;
 		break;
 	case IMAP_EV_EXPUNGE:
 		f->exists -= f->exists > 0;

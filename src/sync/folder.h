@@ -168,7 +168,7 @@ struct folder {
 
 	/* what SELECT said */
 	uint32_t uidvalidity, uidnext, exists, permanent;
-	bool has_uidnext, has_permanent, read_only, select_done, told_flags;
+	bool has_uidnext, has_permanent, read_only, select_done, grown, told_flags;
 	struct plan_policy policy;
 
 	/* listing: closed windows in memory, the open one through a sort */
@@ -198,7 +198,7 @@ struct folder {
 	struct local l;
 	struct rec t;
 	uint32_t t_recno, join_records;
-	uint32_t doomed_local, doomed_remote, alive, renewed;
+	uint32_t doomed_local, doomed_remote, alive, forgotten, renewed;
 	bool join_done;
 
 	/* results */

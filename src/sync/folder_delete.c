@@ -34,14 +34,16 @@ candidates(struct folder *f)
 static bool
 brake(struct folder *f, uint32_t n, const char *where)
 {
-	if (n == 0 || !sync_plan_too_many(n, f->alive)) {
+	uint32_t alive = f->alive - f->forgotten; /* gone on both sides */
+
+	if (n == 0 || !sync_plan_too_many(n, alive)) {
 		return false;
 	}
 	f->stats.guarded += n;
 	log_msg(LOG_ERROR, "%s: %u of %u messages would be deleted %s; that "
 		"looks like a mishap, so nothing was deleted. Look what became "
 		"of them; until then this folder's deletions are held back",
-		f->job->title, n, f->alive, where);
+		f->job->title, n, alive, where);
 	return true;
 }
 

@@ -19,7 +19,8 @@ folder_join_begin(struct folder *f)
 {
 	f->have_s = f->have_l = f->have_t = false;
 	f->end_s = f->end_l = f->end_t = false;
-	f->alive = f->doomed_local = f->doomed_remote = f->renewed = 0;
+	f->alive = f->forgotten = f->renewed = 0;
+	f->doomed_local = f->doomed_remote = 0;
 	f->join_records = f->table.count;
 	f->list.seen = 0;
 	f->proof.n = 0;
@@ -344,6 +345,7 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	case PLAN_NEW:
 		return doom(f, DOOM_NEW, uid, recno, l);
 	case PLAN_FORGET:
+		f->forgotten += t->state == REC_PRESENT;
 		return doom(f, DOOM_FORGET, uid, recno, NULL);
 	case PLAN_NONE:
 	default:
@@ -391,6 +393,10 @@ settle_one(struct folder *f, const struct doomed *d)
 	enum err e;
 
 	if (d->what == DOOM_FORGET) {
+		if (sync_plan_too_many(f->doomed_local,
+			f->alive - f->forgotten)) {
+			return ERR_OK; /* the same mishap may be behind it */
+		}
 		e = table_get(&f->table, d->recno, &r);
 		if (e == ERR_OK) {
 			r.state = REC_GONE;

@@ -53,7 +53,7 @@ folder_select_begin(struct folder *f)
 
 	f->uidvalidity = f->uidnext = f->exists = 0;
 	f->has_uidnext = f->has_permanent = f->read_only = false;
-	f->select_done = false;
+	f->select_done = f->grown = false;
 	folder_enter(f, FOLDER_SELECT);
 	if (!f->job->has_remote && f->pass == 0) {
 		return send_create(f);
@@ -333,6 +333,10 @@ folder_list_event(struct folder *f, const struct imap_event *ev)
 	if (!f->select_done || !ev->fetch.has_uid || !ev->fetch.has_flags ||
 		ev->fetch.uid == 0) {
 		return ERR_OK; /* of another mailbox, or not what was asked */
+	}
+	if (f->has_uidnext && ev->fetch.uid >= f->uidnext && !f->grown) {
+		f->incomplete = true; /* cannot be: no evidence of anything */
+		return ERR_OK;
 	}
 	if (!f->list.open_sent || ev->fetch.uid < f->list.open_lo) {
 		into_window(f, ev);
