@@ -352,6 +352,22 @@ run_session(struct imap_conn *c)
 	return c->err != ERR_OK ? c->err : e;
 }
 
+/* The stream does not know whom it talks to; people want to. */
+static enum err
+name_peer(const struct imap_conn *c, enum err e)
+{
+	char why[600];
+	struct buf b;
+
+	if (holds(span_of(err_detail()), span_of(c->login->host))) {
+		return e;
+	}
+	BUF_INIT(&b, why);
+	buf_str(&b, err_detail());
+	return err_set(e, "%s:%u: %.*s", c->login->host, c->login->port,
+		(int)b.n, b.p);
+}
+
 enum err
 imap_conn_step(struct imap_conn *c, int64_t now_ms)
 {
@@ -376,7 +392,7 @@ imap_conn_step(struct imap_conn *c, int64_t now_ms)
 				c->login->host);
 	}
 	if (moved != ERR_OK && moved != ERR_AGAIN) {
-		return imap_conn_fail(c, moved);
+		return imap_conn_fail(c, name_peer(c, moved));
 	}
 	if (moved == ERR_OK || ran == ERR_OK) {
 		return ERR_OK;

@@ -2,6 +2,7 @@
 server repeats, waits."""
 import base64
 import os
+import socket
 import threading
 import time
 
@@ -180,3 +181,12 @@ def test_answer_too_long_ends_the_account_once(make):
         r = make(server=mock, tls="plain").run(code=1)
         assert "CFG_TOKEN" in r.text and "next run" in r.text
         assert r.text.count("ERROR") == 2
+
+
+def test_quiet_errors_name_the_server(make):
+    """Without the line that says what is being connected to."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+        r = make(remote={"remoteport": port}).run("-u", "quiet", code=75)
+    assert "localhost:%d: " % port in r.text
