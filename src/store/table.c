@@ -1,5 +1,5 @@
 /*
- * table: opening, healing, single records, and the search.
+ * table: opening, healing, single records, building. Search: table_find.c.
  *
  * New records gather in `block` and are written 32 at a time. That is never
  * ahead of anything, only behind. While nothing waits there, block is the
@@ -11,18 +11,13 @@
  * is raised only after those records are durable, and it is lowered durably
  * before an order is broken. It is not kept exact, to spare the flash: it
  * follows in steps of LAG records.
- *
- * The search looks at blocks and not at single records, since reading 1 KiB
- * costs what reading 32 bytes does. It guesses by interpolation and halves in
- * turn, so that any distribution ends after 2 log2 n blocks and the usual one,
- * UIDs that are nearly even, after two.
  */
 #include <string.h>
 
 #include "base/crc32.h"
 #include "base/le.h"
 #include "base/log.h"
-#include "store/table.h"
+#include "store/table_part.h"
 
 #define NAME "table"
 #define ASIDE "table.bad"
@@ -39,8 +34,8 @@ place(uint32_t recno)
 	return HEADER + (uint64_t)recno * TABLE_REC;
 }
 
-static enum err
-read_records(struct table *t, uint32_t recno, uint32_t n, uint8_t *to)
+enum err
+table_read(struct table *t, uint32_t recno, uint32_t n, uint8_t *to)
 {
 	uint64_t at = place(recno);
 	size_t left = (size_t)n * TABLE_REC;
@@ -62,12 +57,11 @@ read_records(struct table *t, uint32_t recno, uint32_t n, uint8_t *to)
 	return ERR_OK;
 }
 
-/* Records [recno, end) into block, as many as fit. */
-static enum err
-look(struct table *t, uint32_t recno, uint32_t end, uint32_t *n)
+enum err
+table_look(struct table *t, uint32_t recno, uint32_t end, uint32_t *n)
 {
 	*n = end - recno < TABLE_BLOCK ? end - recno : TABLE_BLOCK;
-	return read_records(t, recno, *n, t->block);
+	return table_read(t, recno, *n, t->block);
 }
 
 /* --- the header --- */
@@ -154,7 +148,7 @@ cut_zeroes(struct table *t)
 
 	while (end > 0) {
 		uint32_t n = end < TABLE_BLOCK ? end : TABLE_BLOCK;
-		enum err e = read_records(t, end - n, n, t->block);
+		enum err e = table_read(t, end - n, n, t->block);
 
 		if (e != ERR_OK) {
 			return e;
@@ -181,7 +175,7 @@ scan_order(struct table *t, uint32_t from)
 	struct rec r;
 
 	for (uint32_t at = from; at < t->count; at += n) {
-		enum err e = look(t, at, t->count, &n);
+		enum err e = table_look(t, at, t->count, &n);
 
 		if (e != ERR_OK) {
 			return e;
@@ -212,7 +206,7 @@ last_of_ordered(struct table *t)
 
 	for (uint32_t end = t->ordered; end > 0 && t->last_uid == 0;) {
 		uint32_t n = end < TABLE_BLOCK ? end : TABLE_BLOCK;
-		enum err e = read_records(t, end - n, n, t->block);
+		enum err e = table_read(t, end - n, n, t->block);
 
 		if (e != ERR_OK) {
 			return e;
@@ -372,7 +366,7 @@ table_get(struct table *t, uint32_t recno, struct rec *out)
 		return rec_dec(out,
 			t->block + (recno - t->written) * TABLE_REC);
 	}
-	e = read_records(t, recno, 1, p);
+	e = table_read(t, recno, 1, p);
 	if (e != ERR_OK) {
 		return e;
 	}
@@ -486,114 +480,6 @@ table_clear(struct table *t)
 		e = start_empty(t);
 	}
 	return e == ERR_OK ? table_sync(t) : e;
-}
-
-/* --- the search --- */
-
-struct range { /* records [lo, hi); their uids are above ulo, below uhi */
-	uint32_t lo, hi;
-	uint64_t ulo, uhi;
-};
-
-/* Looks into the block at `start`, or the first one behind it that has a good
- * record, and narrows the range by it. ERR_AGAIN: not there yet. */
-static enum err
-probe(struct table *t, struct range *g, uint32_t start, uint32_t uid,
-	struct rec *out, uint32_t *recno)
-{
-	struct rec r;
-	uint32_t n;
-	uint32_t last = 0;
-
-	for (uint32_t at = start; at < g->hi; at += n) {
-		enum err e = look(t, at, g->hi, &n);
-
-		if (e != ERR_OK) {
-			return e;
-		}
-		for (uint32_t i = 0; i < n; i++) {
-			if (rec_dec(&r, t->block + i * TABLE_REC) != ERR_OK) {
-				continue;
-			}
-			if (r.uid == uid) {
-				*out = r;
-				*recno = at + i;
-				return ERR_OK;
-			}
-			if (r.uid > uid) {
-				if (last != 0) {
-					return ERR_NOENT;
-				}
-				g->hi = start;
-				g->uhi = r.uid;
-				return ERR_AGAIN;
-			}
-			last = r.uid;
-		}
-		if (last != 0) {
-			g->lo = at + n;
-			g->ulo = last;
-			return ERR_AGAIN;
-		}
-	}
-	g->hi = start;
-	return ERR_AGAIN;
-}
-
-static enum err
-search(struct table *t, uint32_t uid, struct rec *out, uint32_t *recno)
-{
-	struct range g = {0, t->ordered, 0, (uint64_t)t->last_uid + 1};
-	bool halve = false;
-
-	while (g.lo < g.hi && uid > g.ulo && uid < g.uhi) {
-		uint32_t span = g.hi - g.lo;
-		uint32_t off = span / 2;
-		enum err e;
-
-		if (!halve) {
-			off = (uint32_t)((uid - g.ulo) * span /
-				(g.uhi - g.ulo));
-			off = off < span ? off : span - 1;
-		}
-		halve = !halve;
-		off -= off < TABLE_BLOCK / 2 ? off : TABLE_BLOCK / 2;
-		e = probe(t, &g, g.lo + off, uid, out, recno);
-		if (e != ERR_AGAIN) {
-			return e;
-		}
-	}
-	return ERR_NOENT;
-}
-
-enum err
-table_find(struct table *t, uint32_t uid, struct rec *out, uint32_t *recno)
-{
-	struct rec r;
-	enum err e = table_flush(t);
-
-	if (e != ERR_OK) {
-		return e;
-	}
-	for (uint32_t end = t->count; end > t->ordered;) {
-		uint32_t n = end - t->ordered;
-
-		n = n < TABLE_BLOCK ? n : TABLE_BLOCK;
-		e = read_records(t, end - n, n, t->block);
-		if (e != ERR_OK) {
-			return e;
-		}
-		for (uint32_t i = n; i-- > 0;) {
-			if (rec_dec(&r, t->block + i * TABLE_REC) == ERR_OK &&
-				r.uid == uid) {
-				*out = r;
-				*recno = end - n + i;
-				return ERR_OK;
-			}
-		}
-		end -= n;
-	}
-	return search(t, uid, out, recno);
 }
 
 /* --- a new file beside the old one --- */
