@@ -13,6 +13,7 @@ Three hooks, all None in an honest server:
 """
 import calendar
 import re
+import socket
 import time
 
 from mail import LETTERS
@@ -98,6 +99,7 @@ class Imap(Server):
     # The wire
 
     def talk(self, conn):
+        conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         conn.send(self.greeting)
         conn.folder = None
         while True:

@@ -117,6 +117,7 @@ class Case:
 def check_terminal(text):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text.replace(
         "\r\n", "\n")), repr(text)
+    assert "\ufffd" not in text, repr(text)
 
 
 @pytest.fixture
