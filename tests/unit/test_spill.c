@@ -184,13 +184,19 @@ test_wild_offsets(void **st)
 	for (uint32_t count = 10; count <= 400; count += 390) {
 		add_all(&s, count);
 		for (int reading = 0; reading < 2; reading++) {
-			uint64_t end = s.size + s.n;
+			uint64_t end = reading ? s.size : s.size + s.n;
+			const uint8_t *p;
 
+			if (reading) { /* the buffer is a window now */
+				assert_int_equal(spill_next(&s, &p, &n),
+				    ERR_OK);
+			}
 			for (uint64_t o = 0; o < end + 4; o++) {
 				enum err e = spill_get(&s, o, out, 4096, &n);
 
 				assert_true(e == ERR_OK || e == ERR_CORRUPT);
 				assert_true(e != ERR_OK || n <= 4096);
+				assert_true(e != ERR_OK || o < end || s.size == 0);
 			}
 			assert_int_equal(spill_get(&s, UINT64_MAX, out, 4096,
 			    &n), ERR_CORRUPT);

@@ -95,6 +95,8 @@ test_random(void **st)
 			fill_random(&t, counts[k]);
 			assert_int_equal(table_rewrite(&t, arena, size),
 			    ERR_OK);
+			/* said in the header, so nobody has to look */
+			assert_int_equal(t.ordered_disk, t.count);
 			check_twice(&t);
 			append(&t, UIDS, REC_PRESENT, 1);
 			assert_int_equal(table_rewrite(&t, arena, size),
