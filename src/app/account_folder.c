@@ -356,7 +356,7 @@ account_folder_done(struct account *a, enum err e)
 		outcome_err(e == ERR_REFUSED ? ERR_SYNTAX : e);
 	}
 	if (a->folder_open) {
-		folder_end(&a->folder);
+		outcome_err(folder_end(&a->folder));
 		a->folder_open = false;
 		add_total(a);
 		tell(a);

@@ -85,6 +85,7 @@ struct imap_conn {
 	uint64_t literal_left;
 	bool literal, building;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
+	bool mech_used; /* the password went out */
 	bool got_caps;
 	struct buf line;
 	struct imap_event ev;

@@ -165,6 +165,8 @@ log_in(struct imap_conn *c)
 	c->mechs_tried |= (uint8_t)(1u << c->mech);
 	c->state = CONN_AUTH;
 	c->got_caps = false;
+	c->mech_used = c->mech == MECH_LOGIN || (c->mech == MECH_PLAIN &&
+		imap_conn_has(c, IMAP_CAP(SASL_IR)));
 	e = imap_begin(c, IMAP_CMD_AUTH, 0);
 	if (e != ERR_OK) {
 		return e;
@@ -194,6 +196,7 @@ answer_challenge(struct imap_conn *c)
 	enum err e;
 
 	BUF_INIT(&b, text);
+	c->mech_used = true;
 	if (c->mech == MECH_PLAIN) {
 		plain_response(c, &b);
 	} else if (c->mech == MECH_CRAM_MD5) {
@@ -232,8 +235,15 @@ login_refused(struct imap_conn *c)
 		return err_set(ERR_AUTH, "%s refused the login of %s: %s",
 			c->login->host, c->login->user, c->text);
 	default:
-		return log_in(c);
+		break;
 	}
+	/* The same password by another mechanism would only count as a further
+	 * wrong one; what was refused before it went out may be tried. */
+	if (c->ev.status == IMAP_NO && c->mech_used) {
+		return err_set(ERR_AUTH, "%s refused the login of %s: %s",
+			c->login->host, c->login->user, c->text);
+	}
+	return log_in(c);
 }
 
 /* Logged in and the capabilities known: say who we are (some servers refuse

@@ -510,7 +510,7 @@ folder_stop(struct folder *f)
 	f->stopping = true;
 }
 
-void
+enum err
 folder_end(struct folder *f)
 {
 	enum err e = ERR_OK;
@@ -545,4 +545,5 @@ folder_end(struct folder *f)
 		f->box_open = false;
 	}
 	f->phase = FOLDER_IDLE;
+	return e;
 }

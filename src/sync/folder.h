@@ -273,7 +273,8 @@ enum err folder_step(struct folder *f, int64_t now_ms);
 int64_t folder_deadline(const struct folder *f);
 /* Asks to stop between two messages; step on until it ends. */
 void folder_stop(struct folder *f);
-/* Closes everything; what was done is recorded. */
-void folder_end(struct folder *f);
+/* Closes everything; what was done is recorded. Returns the error, already
+ * logged, of a last flush that failed. */
+enum err folder_end(struct folder *f);
 
 #endif

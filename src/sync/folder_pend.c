@@ -164,8 +164,8 @@ static enum err
 write_record(struct folder *f, const struct pend *p)
 {
 	struct rec r = {.uid = p->uid, .flags = p->flags, .size = p->size,
-		.state = state_of(p), .mkey = p->mkey, .n_time = p->n_time, .n_seq = p->n_seq,
-		.pid = p->pid, .host = p->host, .kind = p->kind};
+		.state = state_of(p), .mkey = p->mkey,
+		.n_time = p->n_time, .n_seq = p->n_seq, .pid = p->pid, .host = p->host, .kind = p->kind};
 
 	return folder_record(f, p->recno, &r);
 }

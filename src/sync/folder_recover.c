@@ -234,6 +234,9 @@ folder_recover_begin(struct folder *f)
 	if (e == ERR_LIMIT) {
 		/* The records are lost too: adopt the files first; their UIDs
 		 * are known then, and the next run recovers. */
+		log_msg(LOG_WARN, "%s: %u uploads of an interrupted run are "
+			"looked for in the next run, when the files that are "
+			"here are known again", f->job->title, f->up.n);
 		f->up.hold = true;
 		f->stats.waiting += f->up.n;
 		f->up.n = 0;

@@ -330,7 +330,11 @@ place_all(struct folder *f)
 		if (f->uploads[i].state == UPLOAD_SEEN) {
 			e = place(f, &f->uploads[i]);
 		} else if (f->uploads[i].state == UPLOAD_STORED) {
-			f->up.hold = true; /* the next run looks again */
+			log_msg(LOG_WARN, "%s: %s was sent, but the server "
+				"does not show it yet; the next run looks "
+				"again", f->job->title,
+				f->uploads[i].intent.name);
+			f->up.hold = true;
 			f->stats.waiting++;
 		}
 	}
