@@ -199,7 +199,7 @@ settle_stamps(struct folder *f)
 	}
 	e = maildir_stamp(&f->box, &s);
 	wait = grain_ms(&s);
-	f->del.wait_ms = f->now_ms + wait;
+	f->del.wait_ms = f->now_ms + wait + 10; /* both clocks round down */
 	return e != ERR_OK ? e : wait > 0 ? ERR_AGAIN : ERR_OK;
 }
 

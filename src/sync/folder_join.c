@@ -439,7 +439,10 @@ finish(struct folder *f)
 	folder_list_end(f);
 	f->join_done = true;
 	f->head.alive = f->alive;
-	if (f->list.seen != f->exists) {
+	/* A folder that is suddenly empty is asked for once more. */
+	if (f->list.seen != f->exists ||
+		(f->list.seen == 0 && f->alive > f->forgotten &&
+			f->pass == 0)) {
 		f->incomplete = true;
 	}
 	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
