@@ -167,7 +167,7 @@ step() {
 			-print_final_stats=1 -artifact_prefix="build/fuzz/" \
 			"build/fuzz/corpus/$t" "tests/fuzz/corpus/${t#fuzz_}"
 	done ;;
-	asan) build asan asan
+	asan) build asan asan CPPFLAGS=-DCFG_APPEND_SETTLE_S=1
 		units asan
 		variant=asan
 		replays
