@@ -1,6 +1,6 @@
 /*
  * imap_set: builds a uid-set ("1:4,7,9:12", RFC 3501 9 sequence-set) of
- * ascending UIDs in bounded memory. Never "*" (DESIGN: it means the last
+ * ascending UIDs in bounded memory. Never "*" (it means the last
  * message on an empty match); the end is 4294967295.
  */
 #ifndef WHERRY_IMAP_IMAP_SET_H

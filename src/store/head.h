@@ -27,7 +27,7 @@ struct head {
 	struct head_stamp stamp[2]; /* new/, cur/ */
 	uint8_t boot_id[16];
 	uint8_t fmd5[16];
-	uint8_t identity[16]; /* MD5 of "server\nuser\nremote folder" (M2) */
+	uint8_t identity[16]; /* MD5 of "server\nuser\nremote folder" */
 };
 
 /* Reads the newest valid slot: ERR_OK; ERR_NOENT if there is no file or both
