@@ -395,3 +395,42 @@ def test_nothing_can_be_written(w):
     w.sync()
 
 
+
+
+@pytest.mark.parametrize("total, refused", [(50, False), (51, True)])
+def test_brake_on_files_that_bear_a_uid(w, total, refused):
+    """All of a folder's mail moved to another one here, names and all: up to
+    the brake it goes up as new mail, above it a person has to look."""
+    with w.box() as b:
+        b.create("From")
+        b.create("To")
+        fill(b, total + 300, "From")
+        fill(b, 3, "To")
+        w.sync()
+        for p in w.local.files("From")[:total]:
+            new = p.replace("/From/", "/To/")
+            os.rename(p, new)
+        r = w.run(code=2 if refused else 0)
+        assert len(b.messages("To")) == (3 if refused else 3 + total)
+        assert len(w.local.files("To")) == 3 + total
+    if refused:
+        assert "To" in r.text and "UID" in r.text
+    else:
+        w.check()
+
+
+def test_restored_folder_of_another_numbering(w):
+    """State lost and the mailbox made anew: the files' UIDs mean nothing
+    there, and so many do not go up unasked."""
+    with w.box() as b:
+        b.create("Work")
+        fill(b, 80, "Work")
+        w.sync()
+        b.delete_folder("Work")
+        b.create("Work")
+    shutil.rmtree(w.metadata)
+    files = sorted(w.local.files("Work"))
+    w.run(code=2)
+    assert sorted(w.local.files("Work")) == files
+    with w.box() as b:
+        assert b.messages("Work") == []
