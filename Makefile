@@ -116,7 +116,7 @@ check: ## bring the test packages, build, run everything
 	@tests/packages.sh check
 	@tests/run-check.sh check
 
-check-all: ## check, then every unit test under valgrind, and fuzzing
+check-all: ## check, then every fuzz target for a minute
 	@tests/packages.sh check
 	@tests/run-check.sh check-all
 

@@ -196,10 +196,10 @@ step() {
 		step e2e
 		step clang
 		step asan
+		step valgrind
 		step valgrind-sync ;;
 	check-all)
 		step check
-		step valgrind
 		FUZZ_TIME=${FUZZ_TIME:-60}
 		build fuzz fuzz-objects
 		step fuzz ;;

@@ -381,7 +381,7 @@ mapping_keeps_the_key(void **unused)
 	(void)unused;
 	for (unsigned i = 0; i < 24000; i++) {
 		char prefix[16], rs = remote_seps[i % 4];
-		struct mapname m = map(prefix, rs, i / 4 % 2 ? '/' : '.');
+		struct mapname m = map("", rs, i / 4 % 2 ? '/' : '.');
 		char *mark;
 
 		strcpy(prefix, prefixes[i / 8 % 3]);
