@@ -242,7 +242,6 @@ fill_job(struct account *a)
 		.has_local = a->entry.has_local,
 		.local_readonly = c->local_readonly,
 		.remote_readonly = c->remote_readonly,
-		.local_create = c->local_createfolders,
 		.push_deletes = c->local_sync_deletes,
 		.pull_deletes = c->remote_sync_deletes,
 		.expunge = c->expunge,

@@ -353,10 +353,12 @@ save(struct folder *f)
 	enum err e;
 
 	f->head.uidvalidity = f->uidvalidity;
-	f->head.uidnext = f->has_uidnext && f->uidnext > next ? f->uidnext
-							       : next;
-	f->head.messages = f->exists;
-	f->head.mode = HEAD_NORMAL;
+	if (!f->incomplete) { /* else not every UID below it has a record */
+		f->head.uidnext = f->has_uidnext && f->uidnext > next
+			? f->uidnext : next;
+		f->head.messages = f->exists;
+		f->head.mode = HEAD_NORMAL;
+	}
 	e = folder_flush(f, true);
 	if (e == ERR_OK && f->table_touched && !table_sorted(&f->table)) {
 		e = folder_sort_table(f);

@@ -38,7 +38,7 @@ struct folder_job {
 	const char *host, *user, *hostname;
 	fs_fd root, state; /* Maildir root; directory of this folder's state */
 	bool has_remote, has_local; /* else it is made, if that is allowed */
-	bool local_readonly, remote_readonly, local_create;
+	bool local_readonly, remote_readonly;
 	bool push_deletes, pull_deletes, expunge;
 	bool dry_run;
 	char infosep;
@@ -72,7 +72,7 @@ enum folder_phase {
 
 /* One local file as a sort record. */
 #define LOCAL_REC 24u
-enum { LOCAL_WHOLE = 1, LOCAL_FOREIGN = 2, LOCAL_EXOTIC = 4 };
+enum { LOCAL_WHOLE = 1, LOCAL_FOREIGN = 2 };
 struct local {
 	uint32_t uid, flags;
 	uint32_t n_time, n_seq; /* or offset in the name spill (LOCAL_WHOLE) */
@@ -175,13 +175,13 @@ struct folder {
 	struct {
 		struct {
 			uint32_t lo, hi, n, at;
-			bool used, done, sorted;
+			bool done, sorted;
 		} win[CFG_WINDOWS];
 		uint32_t next_rec;  /* first record of the next window */
 		uint32_t next_lo;
 		uint32_t head, count; /* ring of win[] */
 		uint32_t open_lo;
-		bool open_sent, open_done, open_sorted, overflow, full;
+		bool open_sent, open_done, open_sorted, full;
 		uint32_t seen;	    /* distinct messages joined */
 		struct sort open;
 		bool sorting;

@@ -21,7 +21,7 @@ folder_body_drop(struct folder *f)
 	if (f->body.fd != FS_NONE) {
 		fs_close(&f->body.fd);
 		BUF_INIT(&b, name);
-		folder_tmp_name(f, f->body.tmp, &b);
+		folder_tmp_name(f->body.tmp, &b);
 		(void)fs_unlink(f->box.tmp, name);
 	}
 }
@@ -98,7 +98,7 @@ begin(struct folder *f, const struct imap_event *ev)
 	}
 	f->body.tmp = ++f->tmp_seq;
 	BUF_INIT(&b, name);
-	folder_tmp_name(f, f->body.tmp, &b);
+	folder_tmp_name(f->body.tmp, &b);
 	f->body.err = fs_open(f->box.tmp, name,
 		FS_WRITE | FS_CREATE | FS_TRUNC, 0666, &f->body.fd);
 }

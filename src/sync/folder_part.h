@@ -100,7 +100,7 @@ struct pend *folder_pend_add(struct folder *f, enum pend_what what,
  * get their names. final: everything. */
 enum err folder_flush(struct folder *f, bool final);
 enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
-void folder_tmp_name(const struct folder *f, uint32_t tmp, struct buf *out);
+void folder_tmp_name(uint32_t tmp, struct buf *out);
 void folder_tmp_clean(struct folder *f);
 
 /* folder_store.c: STORE of the pending flag changes */

@@ -70,9 +70,8 @@ folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 }
 
 void
-folder_tmp_name(const struct folder *f, uint32_t tmp, struct buf *out)
+folder_tmp_name(uint32_t tmp, struct buf *out)
 {
-	(void)f;
 	buf_fmt(out, TMP_PREFIX "%u", tmp);
 	buf_cstr(out);
 }
@@ -114,7 +113,7 @@ sync_arrived(struct folder *f)
 			continue;
 		}
 		BUF_INIT(&b, name);
-		folder_tmp_name(f, p->tmp, &b);
+		folder_tmp_name(p->tmp, &b);
 		e = fs_open(f->box.tmp, name, FS_READ, 0, &fd);
 		if (e == ERR_OK) {
 			e = fs_sync(fd);
@@ -212,7 +211,7 @@ deliver(struct folder *f, struct pend *p)
 	maildir_name_build(&n, buf_get(&base), p->uid, f->fmd5,
 		f->job->infosep, p->flags);
 	buf_cstr(&n);
-	folder_tmp_name(f, p->tmp, &t);
+	folder_tmp_name(p->tmp, &t);
 	if (e == ERR_OK) {
 		e = base.err != ERR_OK ? base.err : n.err;
 	}

@@ -15,6 +15,20 @@
 #include "port/sys.h"
 #include "sync/folder_part.h"
 
+/* UIDNEXT before the first of the uploads: none of them is below it. */
+static uint32_t
+oldest(const struct folder *f)
+{
+	uint32_t u0 = UINT32_MAX;
+
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		if (f->uploads[i].intent.uidnext < u0) {
+			u0 = f->uploads[i].intent.uidnext;
+		}
+	}
+	return u0;
+}
+
 /* NOOP first: until then a server need not show what has just arrived. */
 static enum err
 refresh(struct folder *f)
@@ -31,16 +45,11 @@ refresh(struct folder *f)
 static enum err
 send_keys(struct folder *f)
 {
-	uint32_t u0 = UINT32_MAX;
+	uint32_t u0 = oldest(f);
 	enum err e = imap_begin(f->conn, IMAP_CMD_KEYS, 0);
 
 	if (e != ERR_OK) {
 		return e;
-	}
-	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].intent.uidnext < u0) {
-			u0 = f->uploads[i].intent.uidnext;
-		}
 	}
 	imap_text(f->conn, "UID FETCH ");
 	imap_number(f->conn, u0 > 0 ? u0 : 1);
@@ -216,20 +225,14 @@ load(struct folder *f)
 enum err
 folder_recover_begin(struct folder *f)
 {
-	uint32_t u0 = UINT32_MAX;
 	enum err e = load(f);
 
 	if (e == ERR_OK && f->up.n == 0) {
 		e = journal_clear(&f->journal);
 		return e == ERR_OK ? folder_scan_begin(f) : e;
 	}
-	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].intent.uidnext < u0) {
-			u0 = f->uploads[i].intent.uidnext;
-		}
-	}
 	if (e == ERR_OK) {
-		e = note_used(f, u0);
+		e = note_used(f, oldest(f));
 	}
 	if (e == ERR_LIMIT) {
 		/* The records are lost too: adopt the files first; their UIDs

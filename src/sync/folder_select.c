@@ -244,7 +244,6 @@ send_closed(struct folder *f)
 		memset(&f->list.win[slot], 0, sizeof(f->list.win[slot]));
 		f->list.win[slot].lo = f->list.next_lo;
 		f->list.win[slot].hi = hi;
-		f->list.win[slot].used = true;
 		f->list.count++;
 		f->list.next_lo = hi + 1;
 	}
@@ -430,7 +429,6 @@ folder_list_next(struct folder *f, struct listed *out)
 		if (e != ERR_END) {
 			return e;
 		}
-		f->list.win[f->list.head].used = false;
 		POISON(f->windows[f->list.head],
 			sizeof(f->windows[f->list.head]));
 		f->list.head = (f->list.head + 1) % CFG_WINDOWS;
