@@ -7,21 +7,10 @@
 #include "base/log.h"
 #include "imap/imap_conn.h"
 
-static struct imap_inflight *
-free_entry(struct imap_conn *c)
-{
-	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
-		if (c->inflight[i].tag == 0) {
-			return &c->inflight[i];
-		}
-	}
-	return NULL;
-}
-
 enum err
 imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie)
 {
-	struct imap_inflight *f = free_entry(c);
+	struct imap_inflight *f = imap_conn_inflight(c, 0);
 
 	if (c->err != ERR_OK) {
 		return c->err;
@@ -97,11 +86,7 @@ imap_flags(struct imap_conn *c, uint32_t flags)
 static enum err
 take_back(struct imap_conn *c, enum err e)
 {
-	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
-		if (c->inflight[i].tag == c->next_tag) {
-			c->inflight[i].tag = 0;
-		}
-	}
+	imap_conn_inflight(c, c->next_tag)->tag = 0;
 	if (e == ERR_SYNTAX) {
 		return err_set(e, "a name with a line break or NUL in it");
 	}
@@ -125,17 +110,12 @@ log_line(struct imap_conn *c, enum imap_cmd cmd)
 static enum err
 send(struct imap_conn *c, uint64_t expect)
 {
-	struct imap_inflight *f = NULL;
+	struct imap_inflight *f = imap_conn_inflight(c, c->next_tag);
 	enum err e;
 
 	c->building = false;
 	if (c->line.err != ERR_OK) {
 		return take_back(c, c->line.err);
-	}
-	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
-		if (c->inflight[i].tag == c->next_tag) {
-			f = &c->inflight[i];
-		}
 	}
 	f->budget_ms = (int64_t)CFG_COMMAND_FACTOR * c->login->timeout_ms +
 		(int64_t)(expect / 1024) * 1000;

@@ -73,12 +73,6 @@ imap_conn_busy(const struct imap_conn *c)
 	return c->inflight_n > 0;
 }
 
-bool
-imap_conn_flushed(const struct imap_conn *c)
-{
-	return io_flushed(&c->io);
-}
-
 static struct imap_inflight *
 oldest(struct imap_conn *c)
 {
@@ -141,10 +135,10 @@ imap_conn_poll(const struct imap_conn *c, int *want, int64_t *deadline_ms)
 	return fd;
 }
 
-static struct imap_inflight *
-find_tag(struct imap_conn *c, uint32_t tag)
+struct imap_inflight *
+imap_conn_inflight(struct imap_conn *c, uint32_t tag)
 {
-	for (size_t i = 0; tag != 0 && i < CFG_INFLIGHT; i++) {
+	for (size_t i = 0; i < CFG_INFLIGHT; i++) {
 		if (c->inflight[i].tag == tag) {
 			return &c->inflight[i];
 		}
@@ -156,7 +150,8 @@ find_tag(struct imap_conn *c, uint32_t tag)
 static enum err
 attribute(struct imap_conn *c, struct imap_event *ev)
 {
-	struct imap_inflight *f = find_tag(c, ev->tag);
+	struct imap_inflight *f = ev->tag != 0
+		? imap_conn_inflight(c, ev->tag) : NULL;
 
 	ev->cmd = f != NULL ? f->cmd : IMAP_CMD_NONE;
 	ev->cookie = f != NULL ? f->cookie : 0;

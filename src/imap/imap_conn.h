@@ -111,8 +111,6 @@ bool imap_conn_busy(const struct imap_conn *c); /* commands in flight */
 /* Sends LOGOUT; step until ERR_END (at most 3 s), then close. */
 void imap_conn_logout(struct imap_conn *c, int64_t now_ms);
 void imap_conn_close(struct imap_conn *c);
-/* true once all commands have gone to the kernel */
-bool imap_conn_flushed(const struct imap_conn *c);
 
 /* Builds one command. imap_begin: ERR_AGAIN when the ring or the send buffer
  * is full or a literal is open. The parts go to a line buffer; an overflow is
@@ -141,6 +139,9 @@ enum err imap_literal_end(struct imap_conn *c);
 void imap_literal_drop(struct imap_conn *c);
 
 /* Between imap_conn.c and imap_session.c */
+/* The entry with this tag (0: a free one; next_tag: the command that is being
+ * built); NULL if there is none. */
+struct imap_inflight *imap_conn_inflight(struct imap_conn *c, uint32_t tag);
 enum err imap_session_event(struct imap_conn *c);
 enum err imap_session_up(struct imap_conn *c);
 enum err imap_conn_fail(struct imap_conn *c, enum err e);
