@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "peak.h"
 #include "scratch.h"
 #include "sync/folder_part.h"
 
@@ -20,26 +21,6 @@
 static struct folder folder;
 static struct folder_job job;
 static struct scratch dir;
-
-/* Peak of this program alone, KiB (see test_sort_big.c). */
-static long
-peak(void)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "VmHWM: %ld", &kib) == 1) {
-			break;
-		}
-	}
-	if (f != NULL) {
-		fclose(f);
-	}
-	assert_true(kib > 0);
-	return kib;
-}
 
 /* Of every thousand one is new there, one gone here, one gone there. */
 static bool

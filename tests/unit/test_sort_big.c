@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/le.h"
+#include "peak.h"
 #include "scratch.h"
 #include "store/sort.h"
 
@@ -33,27 +34,6 @@ static uint64_t
 sum_of(const uint8_t *rec)
 {
 	return mix(le_get64(rec) ^ mix(le_get64(rec + 8)) ^ le_get32(rec + 16));
-}
-
-/* Peak of this program alone, KiB. getrusage() would not do: ru_maxrss keeps
- * the peak of the shell that called exec, and hides what is below it. */
-static long
-peak(void)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "VmHWM: %ld", &kib) == 1) {
-			break;
-		}
-	}
-	if (f != NULL) {
-		fclose(f);
-	}
-	assert_true(kib > 0);
-	return kib;
 }
 
 static double
