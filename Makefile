@@ -17,9 +17,24 @@ FUZZ_TIME ?= 20
 VARIANT ?= plain
 B = build/$(VARIANT)
 
+# Values of the knobs (config.h): PRESET=tiny|router|nas|full, or a .config at
+# the top, from `make menuconfig`; else the defaults, which are nas.
+PRESET ?=
+DOTCONFIG = $(if $(PRESET),config/$(PRESET).config,$(wildcard .config))
+ifneq ($(PRESET),)
+ifeq ($(wildcard $(DOTCONFIG)),)
+$(error there is no preset $(PRESET); there are \
+	$(patsubst config/%.config,%,$(wildcard config/*.config)))
+endif
+endif
+ifneq ($(DOTCONFIG),)
+OVERRIDES = $(B)/overrides.h
+OVERRIDE = -include $(OVERRIDES)
+endif
+
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wundef -Wvla -Werror
 TEST_WARN = -Wall -Wextra -Wshadow -Wundef -Wvla -Werror
-ALL_CPPFLAGS = -I. -Isrc $(CPPFLAGS)
+ALL_CPPFLAGS = $(OVERRIDE) -I. -Isrc $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(CFLAGS) $(SAN)
 LIBS = -lmbedtls -lmbedx509 -lmbedcrypto
 
@@ -58,7 +73,13 @@ $(B)/flags: FORCE
 	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
 		printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
 
-$(B)/%.o: %.c $(B)/flags
+# Touched only if it says something else.
+$(B)/overrides.h: FORCE
+	@mkdir -p $(B)
+	@config/overrides.sh $(or $(DOTCONFIG),/dev/null) > $@.new && \
+		{ cmp -s $@.new $@ || mv $@.new $@; }
+
+$(B)/%.o: %.c $(B)/flags $(OVERRIDES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -70,19 +91,20 @@ $(LIB): $(LIBOBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $(LIBOBJ)
 
-$(B)/unit/%: tests/unit/%.c $(LIB) $(B)/flags
+$(B)/unit/%: tests/unit/%.c $(LIB) $(B)/flags $(OVERRIDES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itests/unit -std=gnu11 $(TEST_WARN) $(CFLAGS) \
 		$(SAN) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LDFLAGS) -lcmocka \
 		$(LIBS)
 
-$(B)/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/flags
+$(B)/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/flags $(OVERRIDES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itests/fuzz -std=gnu11 $(TEST_WARN) $(CFLAGS) \
 		$(SAN) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(LIB) \
 		$(LDFLAGS) $(LIBS)
 
-$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB) $(B)/flags
+$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB) $(B)/flags \
+	$(OVERRIDES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itests/fuzz -std=gnu11 $(TEST_WARN) $(CFLAGS) \
 		$(SAN) -MMD -MP -MF $@.d -o $@ $< tests/fuzz/replay_main.c \

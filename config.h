@@ -1,8 +1,10 @@
 /*
  * config.h: every compile-time knob of wherry, with unit, default and cost.
  *
- * Override one with -DCFG_X=n on the compiler's command line. A value that
- * cannot work is an #error that says what to change.
+ * Edit it, or leave it as it is and take a preset (make PRESET=router; see
+ * config/), or a .config of your own in the same syntax; -DCFG_X=n on the
+ * compiler's command line comes before both. A value that cannot work is an
+ * #error that says what to change.
  */
 #ifndef WHERRY_CONFIG_H
 #define WHERRY_CONFIG_H

@@ -147,6 +147,7 @@ house() {
 		one "house-$c" "$PYTHON" tests/check/house.py $c
 	done
 	one house-limits "$PYTHON" tests/check/limits.py
+	one house-overrides "$PYTHON" tests/check/overrides.py
 }
 
 K=${K:-}
