@@ -36,9 +36,21 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wundef -Wvla -Werror
 TEST_WARN = -Wall -Wextra -Wshadow -Wundef -Wvla -Werror
 ALL_CPPFLAGS = $(OVERRIDE) -I. -Isrc $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(CFLAGS) $(SAN)
-LIBS = -lmbedtls -lmbedx509 -lmbedcrypto
 
-PORTS = port/posix port/linux port/tls_mbedtls
+# TLS=mbedtls, bearssl or none: port/tls_$(TLS) and what it needs.
+TLS ?= mbedtls
+PORTS_mbedtls = port/tls_common port/tls_mbedtls
+LIBS_mbedtls = -lmbedtls -lmbedx509 -lmbedcrypto
+PORTS_bearssl = port/tls_common port/tls_bearssl
+LIBS_bearssl = -lbearssl
+PORTS_none = port/tls_none
+LIBS_none =
+ifeq ($(PORTS_$(TLS)),)
+$(error TLS=$(TLS): it is mbedtls, bearssl or none)
+endif
+LIBS = $(LIBS_$(TLS))
+
+PORTS = port/posix port/linux $(PORTS_$(TLS))
 SRC = $(sort $(wildcard src/*/*.c) $(wildcard $(PORTS:%=%/*.c)))
 OBJ = $(SRC:%.c=$(B)/%.o)
 MAIN = $(B)/src/app/main.o
@@ -67,7 +79,7 @@ help: ## this list
 		$(MAKEFILE_LIST)) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 # The folder remembers the flags it was built with: other flags, new objects.
-FLAGS_NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
+FLAGS_NOW = $(TLS) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \

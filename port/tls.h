@@ -1,6 +1,7 @@
 /*
  * tls: a TLS client over a connected non-blocking socket. One implementation
- * is linked (port/tls_mbedtls, ...). TLS 1.2 or later, always.
+ * is linked: port/tls_mbedtls, port/tls_bearssl or port/tls_none, where
+ * tls_open() always says ERR_UNSUPPORTED. TLS 1.2 or later, always.
  *
  * Nothing is sent by the user of a connection before tls_handshake() said
  * ERR_OK, and that is said only after the peer was verified.
@@ -30,6 +31,9 @@ struct tls_verify {
 	const char *fingerprints; /* comma list of hex SHA-1, -224, -256, -384 or
 				   * -512 of the DER certificate; colons, blanks
 				   * and case ignored */
+	int64_t now;		  /* seconds since 1970 UTC at which the dates
+				   * of certificates are judged; no library's
+				   * clock is asked */
 	bool trust_nothing;	  /* show-cert: handshake only, verify nothing,
 				   * and refuse tls_read/tls_write */
 };
@@ -37,7 +41,8 @@ struct tls_verify {
 /* Takes a slot; ERR_LIMIT when none is free. fd stays the caller's. */
 enum err tls_open(struct tls **out, int fd, const struct tls_verify *v);
 /* ERR_AGAIN (poll for tls_want()), ERR_OK, or ERR_TLS, ERR_CERT, ERR_CLOCK,
- * ERR_LIMIT with one line in err_detail(). */
+ * ERR_LIMIT with one line in err_detail(). ERR_CLOCK: all is well but that a
+ * certificate is not valid yet, so the machine's clock is not set. */
 enum err tls_handshake(struct tls *t);
 /* After a failed handshake: a new connection to the same server may work at
  * once (a known flaw of the library was met and is avoided from now on). */

@@ -73,8 +73,7 @@ static struct tls tls_pool[CFG_CONNECTIONS];
 const struct mem_row tls_mem[] = {
 	{"tls_pool", sizeof(tls_pool),
 		"TLS connections (the library's own memory besides)"},
-	{"ca_text", TLS_CA_TEXT, "CA bundle being read"},
-	{"ca_der", CFG_CERT_DER, "one CA certificate"},
+	TLS_CA_ROWS,
 	{NULL, 0, NULL},
 };
 
@@ -191,9 +190,7 @@ result(struct tls *t, const char *what, int r)
 static enum err
 set_up(struct tls *t)
 {
-	unsigned char ip[16];
-	const char *name = t->verify->host;
-	size_t n;
+	struct tls_ip ip;
 	int r;
 
 	r = mbedtls_ssl_config_defaults(&t->conf, MBEDTLS_SSL_IS_CLIENT,
@@ -212,12 +209,8 @@ set_up(struct tls *t)
 	if (r != 0) {
 		return result(t, "TLS", r);
 	}
-	/* An address is no server name (RFC 6066 3). */
-	if (name != NULL && (name[0] == '\0' ||
-		tls_host_is_ip(name, ip, &n))) {
-		name = NULL;
-	}
-	r = mbedtls_ssl_set_hostname(&t->ssl, name);
+	/* NULL says that no name is to be checked: 3.6 insists on a word. */
+	r = mbedtls_ssl_set_hostname(&t->ssl, tls_host_name(t->verify, &ip));
 	if (r != 0) {
 		return result(t, "TLS host name", r);
 	}
@@ -408,6 +401,18 @@ const mbedtls_x509_crt *
 tls_chain(const struct tls *t)
 {
 	return mbedtls_ssl_get_peer_cert(&t->ssl);
+}
+
+struct span
+tls_peer_der(const struct tls *t, unsigned i)
+{
+	const mbedtls_x509_crt *c = tls_chain(t);
+
+	for (; c != NULL && i > 0; i--) {
+		c = c->next;
+	}
+	return c == NULL ? (struct span){NULL, 0} :
+		(struct span){(const char *)c->raw.p, c->raw.len};
 }
 
 #ifdef MBEDTLS_VERSION_C

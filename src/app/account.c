@@ -8,6 +8,7 @@
 #include "app/account.h"
 #include "app/outcome.h"
 #include "base/log.h"
+#include "port/sys.h"
 
 enum err
 account_begin(struct account *a, struct conf *conf, const char *name,
@@ -156,7 +157,8 @@ connect_begin(struct account *a, int64_t now_ms)
 		.starttls = a->conf.starttls, .user = a->conf.user,
 		.pass = a->pass, .auth = a->conf.auth,
 		.verify = {.host = a->conf.host, .ca_file = a->conf.ca_file,
-			.fingerprints = a->conf.fingerprint},
+			.fingerprints = a->conf.fingerprint,
+			.now = sys_time()},
 		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000};
 	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
 		a->conf.host, a->conf.port, a->conf.remote_repo);

@@ -100,7 +100,8 @@ show_cert(const char *target)
 {
 	char host[256];
 	uint16_t port = 0;
-	struct tls_verify verify = {.host = host, .trust_nothing = true};
+	struct tls_verify verify = {.host = host,
+		.now = sys_time(), .trust_nothing = true};
 	struct imap_conn *c;
 	enum err e = parse(target, host, sizeof(host), &port);
 

@@ -117,7 +117,11 @@ cram_response(struct imap_conn *c, struct span challenge, struct buf *out)
 		out->err = ERR_PROTO;
 		return;
 	}
-	hash_hmac_md5(c->login->pass, strlen(c->login->pass), b.p, b.n, digest);
+	out->err = hash_hmac_md5(c->login->pass, strlen(c->login->pass), b.p,
+		b.n, digest);
+	if (out->err != ERR_OK) {
+		return;
+	}
 	buf_str(&a, c->login->user);
 	buf_char(&a, ' ');
 	buf_hex(&a, digest, sizeof(digest));
@@ -206,6 +210,7 @@ answer_challenge(struct imap_conn *c)
 			c->login->host);
 	}
 	e = b.err == ERR_OK ? imap_conn_raw(c, buf_get(&b)) :
+		b.err == ERR_UNSUPPORTED ? b.err : /* it has said why */
 		err_set(b.err, "%s: login challenge cannot be answered",
 			c->login->host);
 	memset(text, 0, sizeof(text));

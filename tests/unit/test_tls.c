@@ -24,6 +24,7 @@ static char dir[64] = "/tmp/wherry-tls-XXXXXX";
 static char detail[1024];
 static struct io_stream s;
 static pid_t server = -1;
+static int64_t now; /* of verification */
 
 static const char script[] =
 	"set -e; exec >openssl.log 2>&1\n"
@@ -107,6 +108,7 @@ make_certificates(void **state)
 			dir);
 		return system(path) == 0 ? -1 : -1;
 	}
+	now = sys_time();
 	return 0;
 }
 
@@ -193,7 +195,7 @@ try(const char *args, const char *host, const char *ca, const char *prints)
 {
 	char path[128];
 	struct tls_verify v = {.host = host, .ca_file = ca,
-		.fingerprints = prints};
+		.fingerprints = prints, .now = now};
 	uint16_t port = serve(args);
 	enum err e;
 
@@ -349,10 +351,38 @@ times(void **state)
 	/* not yet valid AND for somebody else is no matter of the clock */
 	assert_int_equal(try("-cert new.both", "nobody", "ca.pem", NULL),
 		ERR_CERT);
+	expect_detail("another host name");
+	expect_detail("not valid yet");
 	assert_int_equal(try("-cert new.both", "localhost", "other.pem", NULL),
 		ERR_CERT);
 	assert_int_equal(try("-cert new.both", "localhost", "twin.pem", NULL),
 		ERR_CERT);
+}
+
+/* The time is the caller's, whatever the machine's clock says. */
+static void
+times_given(void **state)
+{
+	const int64_t real = now;
+
+	(void)state;
+	now = 0;
+	assert_int_equal(try(GOOD, "localhost", "ca.pem", NULL), ERR_CLOCK);
+	assert_int_equal(try(SELF, "localhost", "self.pem", NULL), ERR_CLOCK);
+	assert_int_equal(try(GOOD, "nobody", "ca.pem", NULL), ERR_CERT);
+	now = real + 10000 * (int64_t)86400;
+	assert_int_equal(try(GOOD, "localhost", "ca.pem", NULL), ERR_CERT);
+	expect_detail("expired");
+	assert_int_equal(try("-cert old.both", "localhost", "ca.pem", NULL),
+		ERR_CERT);
+	now = 1600000000; /* in 2020: the leaf holds, its root does not yet */
+	assert_int_equal(try("-cert old.both", "localhost", "ca.pem", NULL),
+		ERR_CLOCK);
+	now = 3786825600 + 86400; /* in 2090: the root has expired by then */
+	assert_int_equal(try("-cert new.both", "localhost", "ca.pem", NULL),
+		ERR_CERT);
+	expect_detail("expired");
+	now = real;
 }
 
 static void
@@ -548,7 +578,8 @@ static void
 refused_but_described(void **state)
 {
 	char path[128], text[2048];
-	struct tls_verify v = {.host = "nobody", .ca_file = path};
+	struct tls_verify v = {.host = "nobody", .ca_file = path,
+		.now = now};
 	struct buf b;
 
 	(void)state;
@@ -568,7 +599,8 @@ bulk(void **state)
 {
 	enum { LINES = 4000, LINE = 500 };
 	char path[128], line[LINE + 1];
-	struct tls_verify v = {.host = "localhost", .ca_file = path};
+	struct tls_verify v = {.host = "localhost", .ca_file = path,
+		.now = now};
 	int64_t end = sys_now_ms() + 60000;
 	size_t sent = 0, got = 0, i;
 	int quiet = 0, small = 4096;
@@ -660,6 +692,7 @@ main(void)
 		CASE(unknown_roots),
 		CASE(self_signed),
 		CASE(times),
+		CASE(times_given),
 		CASE(purposes),
 		CASE(system_roots),
 		CASE(fingerprints),

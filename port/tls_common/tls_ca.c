@@ -6,9 +6,8 @@
  * issuers of the server's chain. Whatever matches is handed out, in the order
  * of the file: bundles do hold two roots of one name.
  */
-#include "port/tls_mbedtls/tls_mbedtls.h"
+#include "port/tls_common/tls_common.h"
 
-#include <mbedtls/asn1.h>
 #include <string.h>
 
 #include "config.h"
@@ -16,7 +15,7 @@
 #include "port/sys.h"
 
 static char ca_text[TLS_CA_TEXT];
-static unsigned char ca_der[CFG_CERT_DER];
+static char ca_der[CFG_CERT_DER];
 
 static const char *const places[] = {
 	"/etc/ssl/certs/ca-certificates.crt",
@@ -55,8 +54,8 @@ tls_system_ca(void)
 	return "";
 }
 
-enum err
-tls_ca_path(const struct tls_verify *v, const char **path)
+static enum err
+path_of(const struct tls_verify *v, const char **path)
 {
 	*path = v->ca_file;
 	if (*path == NULL || (*path)[0] == '\0' ||
@@ -71,11 +70,15 @@ tls_ca_path(const struct tls_verify *v, const char **path)
 }
 
 enum err
-tls_ca_open(struct tls_ca *ca, const char *path)
+tls_ca_open(struct tls_ca *ca, const struct tls_verify *v)
 {
 	struct fs_stat st;
-	enum err e;
+	const char *path;
+	enum err e = path_of(v, &path);
 
+	if (e != ERR_OK) {
+		return e;
+	}
 	memset(ca, 0, sizeof(*ca));
 	e = fs_open(FS_CWD, path, FS_READ, 0, &ca->fd);
 	if (e == ERR_OK) {
@@ -186,8 +189,7 @@ collect(struct tls_ca *ca)
 		if (have >= 8) {
 			have -= 8;
 			if (ca->der_n < sizeof(ca_der)) {
-				ca_der[ca->der_n] =
-					(unsigned char)(bits >> have);
+				ca_der[ca->der_n] = (char)(bits >> have);
 			}
 			ca->der_n++;
 		}
@@ -202,66 +204,13 @@ collect(struct tls_ca *ca)
 	return 0;
 }
 
-/* Steps over one element of type tag. */
 static bool
-skip(unsigned char **p, const unsigned char *end, int tag)
+is_issuer(struct span subject, const struct span *issuers, size_t n)
 {
-	size_t n;
+	size_t i;
 
-	if (mbedtls_asn1_get_tag(p, end, &n, tag) != 0) {
-		return false;
-	}
-	*p += n;
-	return true;
-}
-
-enum {
-	SEQUENCE = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE,
-	VERSION = MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED
-};
-
-/* The subject of the certificate in ca_der as raw DER, RFC 5280 4.1:
- * version, serial, signature, issuer, validity, subject. */
-static bool
-subject_of(size_t der_n, const unsigned char **subject, size_t *subject_n)
-{
-	unsigned char *p = ca_der;
-	const unsigned char *end = ca_der + der_n;
-	size_t n;
-
-	if (mbedtls_asn1_get_tag(&p, end, &n, SEQUENCE) != 0 ||
-		mbedtls_asn1_get_tag(&p, end, &n, SEQUENCE) != 0) {
-		return false;
-	}
-	end = p + n;
-	if (p < end && *p == VERSION && !skip(&p, end, VERSION)) {
-		return false;
-	}
-	if (!skip(&p, end, MBEDTLS_ASN1_INTEGER) || !skip(&p, end, SEQUENCE) ||
-		!skip(&p, end, SEQUENCE) || !skip(&p, end, SEQUENCE)) {
-		return false;
-	}
-	*subject = p;
-	if (!skip(&p, end, SEQUENCE)) {
-		return false;
-	}
-	*subject_n = (size_t)(p - *subject);
-	return true;
-}
-
-static bool
-is_issuer(size_t der_n, const mbedtls_x509_crt *chain)
-{
-	const unsigned char *subject;
-	const mbedtls_x509_crt *c;
-	size_t n;
-
-	if (!subject_of(der_n, &subject, &n)) {
-		return false;
-	}
-	for (c = chain; c != NULL; c = c->next) {
-		if (c->issuer_raw.len == n &&
-			memcmp(c->issuer_raw.p, subject, n) == 0) {
+	for (i = 0; i < n; i++) {
+		if (span_eq(issuers[i], subject)) {
 			return true;
 		}
 	}
@@ -269,8 +218,8 @@ is_issuer(size_t der_n, const mbedtls_x509_crt *chain)
 }
 
 enum err
-tls_ca_next(struct tls_ca *ca, const mbedtls_x509_crt *chain,
-	const unsigned char **der, size_t *n)
+tls_ca_next(struct tls_ca *ca, const struct span *issuers, size_t n,
+	struct tls_cert *root)
 {
 	char line[40];
 	int r;
@@ -290,9 +239,9 @@ tls_ca_next(struct tls_ca *ca, const mbedtls_x509_crt *chain,
 			return err_set(ERR_CONF,
 				"root certificates cannot be read");
 		}
-		if (ca->der_n > 0 && is_issuer(ca->der_n, chain)) {
-			*der = ca_der;
-			*n = ca->der_n;
+		if (ca->der_n > 0 &&
+			tls_cert_parse(root, (struct span){ca_der, ca->der_n}) &&
+			is_issuer(root->subject, issuers, n)) {
 			return ERR_OK;
 		}
 	}
