@@ -63,9 +63,10 @@ enum err fs_set_mtime(fs_fd fd, int64_t unix_s);
 enum err fs_stat(fs_fd dir, const char *name, struct fs_stat *out);
 enum err fs_fstat(fs_fd fd, struct fs_stat *out);
 
-/* Renames and refuses with ERR_EXIST to replace anything: renameat2
- * (RENAME_NOREPLACE), else link + unlink, else (no hard links) a look before
- * the rename. */
+/* Renames and refuses with ERR_EXIST to replace anything. One step: whenever
+ * the power is cut, the file has one of the two names. Where the system has no
+ * such call the port looks before it renames: who takes the name in between
+ * is replaced, and names in a Maildir are made so that nobody does. */
 enum err fs_rename_new(fs_fd from, const char *a, fs_fd to, const char *b);
 /* Renames and replaces. */
 enum err fs_rename(fs_fd from, const char *a, fs_fd to, const char *b);

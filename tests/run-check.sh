@@ -1,8 +1,9 @@
 #!/bin/sh
 # run-check.sh STEP...: run tests and end with one line "N passed, N failed".
 #
-# Steps: unit replay house e2e asan clang valgrind-sync valgrind fuzz, or
-# check and check-all for the usual sets. What a step printed lies in build/check/.
+# Steps: unit old-kernel replay house e2e asan clang valgrind-sync valgrind fuzz,
+# or check and check-all for the usual sets. What a step printed lies in
+# build/check/.
 set -u
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -150,12 +151,26 @@ house() {
 	one house-overrides "$PYTHON" tests/check/overrides.py
 }
 
+# The port in a kernel that has no call younger than Linux 2.6.32.
+old_kernel() {
+	cc -O1 -o build/nosys tests/e2e/nosys.c || { count 0 1 nosys; return; }
+	build/nosys new true
+	if [ $? -eq 126 ]; then
+		skipped=$((skipped + 1))
+		return
+	fi
+	for t in test_fs test_port; do
+		cmocka build/plain/unit/$t "old kernel $t" build/nosys new
+	done
+}
+
 K=${K:-}
 step() {
 	case $1 in
 	unit) units plain ;;
 	replay) variant=plain; replays ;;
 	house) house ;;
+	old-kernel) old_kernel ;;
 	e2e) if [ -n "$K" ]; then
 		pytests e2e tests/e2e -k "$K"
 	else
@@ -175,7 +190,7 @@ step() {
 		WHERRY=$PWD/build/asan/wherry
 		ASAN_OPTIONS=detect_leaks=1
 		export WHERRY ASAN_OPTIONS
-		pytests "asan e2e" tests/e2e -k "not memory and not kill and not durability"
+		pytests "asan e2e" tests/e2e -k "not memory and not kill and not durability and not old_kernel"
 		unset WHERRY ASAN_OPTIONS ;;
 	clang) build clang clang
 		make --no-print-directory -s -k VARIANT=clang CC=clang \
@@ -192,6 +207,7 @@ step() {
 		export WHERRY_BIG
 		step unit
 		unset WHERRY_BIG
+		step old-kernel
 		step replay
 		step house
 		step e2e

@@ -5,15 +5,20 @@
  * opendir() would allocate. renameat2() is called by number, since not every
  * libc knows it, and kernels before 3.15 and some file systems refuse it.
  *
+ * Kernels of small machines begin at 2.6.32, and sandboxes refuse calls that
+ * they do not know, with ENOSYS or EPERM. Whatever came later has a way
+ * without it here.
+ *
  * syncfs() reports write errors only since Linux 5.8, and means nothing good
  * on network and user-space file systems, so it is trusted by a list.
  */
+#define _GNU_SOURCE
 #include "port/posix/posix.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -69,22 +74,6 @@ fill(struct fs_walk *w)
 	return r == 0 ? ERR_END : ERR_OK;
 }
 
-/* Links are followed, and some file systems do not say the type. What cannot
- * be looked at is neither a file nor a directory of ours. */
-static enum fs_type
-look(const struct fs_walk *w, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(w->fd, name, &st, 0) != 0) {
-		return FS_OTHER;
-	}
-	if (S_ISREG(st.st_mode)) {
-		return FS_FILE;
-	}
-	return S_ISDIR(st.st_mode) ? FS_DIR : FS_OTHER;
-}
-
 enum err
 fs_walk_next(struct fs_walk *w, const char **name, enum fs_type *type)
 {
@@ -114,8 +103,8 @@ fs_walk_next(struct fs_walk *w, const char **name, enum fs_type *type)
 	case TYPE_DIR:
 		*type = FS_DIR;
 		break;
-	default:
-		*type = look(w, *name);
+	default: /* a link, or a file system that does not say */
+		*type = posix_type_of(w->fd, *name);
 		break;
 	}
 	return ERR_OK;
@@ -126,6 +115,14 @@ fs_walk_close(struct fs_walk *w)
 {
 	fs_close(&w->fd);
 	w->at = w->n = 0;
+}
+
+/* Not there: too old a kernel, a file system that cannot, a sandbox. EPERM
+ * may also be meant; then the other way meets it, too. */
+static bool
+is_missing(int e)
+{
+	return e == ENOSYS || e == EINVAL || e == EOPNOTSUPP || e == EPERM;
 }
 
 enum err
@@ -140,8 +137,8 @@ fs_rename_new(fs_fd from, const char *a, fs_fd to, const char *b)
 	if (r == 0) {
 		return ERR_OK;
 	}
-	if (errno == ENOSYS || errno == EINVAL) {
-		return posix_rename_link(from, a, to, b);
+	if (is_missing(errno)) {
+		return posix_rename_look(from, a, to, b);
 	}
 	return posix_fail("rename", a);
 }
@@ -205,14 +202,33 @@ fs_sync_all(fs_fd dir)
 	do {
 		r = syncfs(dir);
 	} while (r != 0 && errno == EINTR);
+	if (r != 0 && is_missing(errno)) {
+		return err_set(ERR_UNSUPPORTED, "no syncfs here");
+	}
 	return r == 0 ? ERR_OK : posix_fail("sync file system", NULL);
 }
 
-bool
-posix_flock_is_fcntl(fs_fd fd)
+int
+posix_lock_open_file(fs_fd fd)
+{
+	struct flock fl; /* 64-bit offsets, posix.h saw to that */
+
+	memset(&fl, 0, sizeof(fl));
+	fl.l_type = F_WRLCK;
+	fl.l_whence = SEEK_SET;
+	return fcntl(fd, F_OFD_SETLK, &fl);
+}
+
+/* On network file systems flock() is emulated with the lock of fcntl(). */
+int
+posix_lock_flock(fs_fd fd)
 {
 	uint32_t magic;
 
-	return magic_of(fd, &magic) && (magic == MAGIC_NFS ||
-		magic == MAGIC_CIFS || magic == MAGIC_SMB2);
+	if (magic_of(fd, &magic) && (magic == MAGIC_NFS ||
+		magic == MAGIC_CIFS || magic == MAGIC_SMB2)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return flock(fd, LOCK_EX | LOCK_NB);
 }

@@ -1,12 +1,12 @@
 /*
  * Randomness and memory use from Linux. getrandom() waits until the kernel's
- * generator is seeded and needs no /dev; kernels before 3.17 have only
- * /dev/urandom, where reading /dev/random once is the way to wait for a seed.
+ * generator is seeded and needs no /dev. Kernels before 3.17 and sandboxes
+ * that do not know it leave the devices.
  */
+#define _GNU_SOURCE
 #include "port/posix/posix.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,43 +16,6 @@
 #include "port/sys.h"
 
 enum { CHUNK = 256 }; /* getrandom gives this much without interruption */
-
-static enum err
-read_device(const char *path, char *p, size_t n)
-{
-	fs_fd fd;
-	size_t got;
-	enum err e;
-
-	e = fs_open(FS_CWD, path, FS_READ, 0, &fd);
-	while (e == ERR_OK && n > 0) {
-		e = fs_read(fd, p, n, &got);
-		if (e == ERR_OK && got == 0) {
-			e = err_set(ERR_IO, "read %s: nothing", path);
-		}
-		p += got;
-		n -= got;
-	}
-	fs_close(&fd);
-	return e;
-}
-
-static enum err
-random_old(char *p, size_t n)
-{
-	static bool seeded;
-	char one;
-
-	if (!seeded) {
-		enum err e = read_device("/dev/random", &one, 1);
-
-		if (e != ERR_OK) {
-			return e;
-		}
-		seeded = true;
-	}
-	return read_device("/dev/urandom", p, n);
-}
 
 enum err
 sys_random(void *p, size_t n)
@@ -65,8 +28,8 @@ sys_random(void *p, size_t n)
 		if (r < 0 && errno == EINTR) {
 			continue;
 		}
-		if (r < 0 && errno == ENOSYS) {
-			return random_old(c, n);
+		if (r < 0 && (errno == ENOSYS || errno == EPERM)) {
+			return posix_random("/dev", c, n);
 		}
 		if (r <= 0) {
 			return posix_fail("getrandom", NULL);
@@ -114,22 +77,14 @@ read_peak(uint64_t *kib)
 	return peak_of((struct span){text, n}, kib);
 }
 
-static uint64_t
-to_ms(const struct timeval *tv)
-{
-	return (uint64_t)tv->tv_sec * 1000 + (uint64_t)tv->tv_usec / 1000;
-}
-
-void
-sys_usage(struct sys_usage *out)
+uint64_t
+posix_peak_kib(void)
 {
 	struct rusage ru;
+	uint64_t kib = 0;
 
-	memset(out, 0, sizeof(*out));
-	if (getrusage(RUSAGE_SELF, &ru) == 0) {
-		out->user_ms = to_ms(&ru.ru_utime);
-		out->system_ms = to_ms(&ru.ru_stime);
-		out->peak_kib = (uint64_t)ru.ru_maxrss;
+	if (read_peak(&kib)) {
+		return kib;
 	}
-	read_peak(&out->peak_kib);
+	return getrusage(RUSAGE_SELF, &ru) == 0 ? (uint64_t)ru.ru_maxrss : 0;
 }

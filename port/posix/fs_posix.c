@@ -1,6 +1,7 @@
 /*
  * The disk with calls that every POSIX.1-2008 system has. Walking, renaming
- * without replacing and flushing a whole file system are in port/linux/.
+ * without replacing, flushing a whole file system and the other kinds of lock
+ * are the system's own (port/linux/).
  *
  * Every call that a signal may interrupt is repeated, every short write is
  * continued: the callers think in whole operations. Directories are held open
@@ -13,11 +14,15 @@
 #include <fcntl.h>
 #include <stdio.h> /* renameat() is there, nothing else is used */
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
+
+#ifdef __APPLE__ /* Darwin's names for them */
+#define st_mtim st_mtimespec
+#define st_ctim st_ctimespec
+#endif
 
 static uint64_t written;
 
@@ -252,6 +257,20 @@ fill_stat(const struct stat *st, struct fs_stat *out)
 	out->ctime_ns = (uint32_t)st->st_ctim.tv_nsec;
 }
 
+enum fs_type
+posix_type_of(fs_fd dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(posix_at(dir), name, &st, 0) != 0) {
+		return FS_OTHER;
+	}
+	if (S_ISREG(st.st_mode)) {
+		return FS_FILE;
+	}
+	return S_ISDIR(st.st_mode) ? FS_DIR : FS_OTHER;
+}
+
 enum err
 fs_stat(fs_fd dir, const char *name, struct fs_stat *out)
 {
@@ -338,30 +357,6 @@ posix_rename_look(fs_fd from, const char *a, fs_fd to, const char *b)
 }
 
 enum err
-posix_rename_link(fs_fd from, const char *a, fs_fd to, const char *b)
-{
-	if (linkat(posix_at(from), a, posix_at(to), b, 0) != 0) {
-		switch (errno) {
-		case EPERM: /* no hard links here, or a directory */
-		case EMLINK:
-		case ENOSYS:
-		case EOPNOTSUPP:
-			return posix_rename_look(from, a, to, b);
-		default:
-			return posix_fail("rename", a);
-		}
-	}
-	if (unlinkat(posix_at(from), a, 0) != 0) {
-		enum err e = posix_fail("rename", a);
-
-		/* One name must be left; the old one is what is known. */
-		unlinkat(posix_at(to), b, 0);
-		return e;
-	}
-	return ERR_OK;
-}
-
-enum err
 fs_unlink(fs_fd dir, const char *name)
 {
 	if (unlinkat(posix_at(dir), name, 0) != 0) {
@@ -398,25 +393,28 @@ static int
 lock_fcntl(fs_fd fd)
 {
 	struct flock fl;
-	int r = -1;
+	int r = posix_lock_open_file(fd);
 
-	memset(&fl, 0, sizeof(fl));
-	fl.l_type = F_WRLCK;
-	fl.l_whence = SEEK_SET;
-#ifdef F_OFD_SETLK
-	r = fcntl(fd, F_OFD_SETLK, &fl);
 	if (r == 0 || errno != EINVAL) {
 		return r;
 	}
-#endif
-	r = fcntl(fd, F_SETLK, &fl);
-	return r;
+	memset(&fl, 0, sizeof(fl));
+	fl.l_type = F_WRLCK;
+	fl.l_whence = SEEK_SET;
+	return fcntl(fd, F_SETLK, &fl);
 }
 
 static bool
 lock_is_busy(int e)
 {
 	return e == EAGAIN || e == EACCES || e == EWOULDBLOCK;
+}
+
+/* This file system, or this system, has no such lock. */
+static bool
+lock_is_missing(int e)
+{
+	return e == ENOLCK || e == ENOSYS || e == EOPNOTSUPP || e == EINVAL;
 }
 
 enum err
@@ -428,14 +426,10 @@ fs_lock(fs_fd fd)
 	if (!have && lock_is_busy(errno)) {
 		return err_set(ERR_LOCKED, "another process holds the lock");
 	}
-	if (!have && errno != ENOLCK && errno != ENOSYS &&
-		errno != EOPNOTSUPP && errno != EINVAL) {
+	if (!have && !lock_is_missing(errno)) {
 		return posix_fail("lock", NULL);
 	}
-	if (have && posix_flock_is_fcntl(fd)) {
-		return ERR_OK;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+	if (posix_lock_flock(fd) == 0) {
 		return ERR_OK;
 	}
 	if (lock_is_busy(errno)) {

@@ -24,25 +24,42 @@ enum { POLL_MAX = 2 * CFG_CONNECTIONS + 8 };
 /* A peer that vanished must not be waited for longer than this. */
 enum { KEEP_IDLE_S = 120, KEEP_EACH_S = 30, UNACKED_MS = 60000 };
 
-static void
-set_int(int fd, int level, int name, int value)
-{
-	/* All of these are improvements, none is needed. */
-	(void)setsockopt(fd, level, name, &value, sizeof(value));
-}
+/* All of these are improvements, none is needed: SIGPIPE is ignored by
+ * sys_signals(), and every wait has a deadline above. */
+static const struct {
+	int level, name, value;
+} options[] = {
+	{IPPROTO_TCP, TCP_NODELAY, 1},
+	{SOL_SOCKET, SO_KEEPALIVE, 1},
+#if defined(TCP_KEEPIDLE)
+	{IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+#elif defined(TCP_KEEPALIVE) /* Darwin's name for it */
+	{IPPROTO_TCP, TCP_KEEPALIVE, KEEP_IDLE_S},
+#endif
+#ifdef TCP_KEEPINTVL
+	{IPPROTO_TCP, TCP_KEEPINTVL, KEEP_EACH_S},
+#endif
+#ifdef TCP_USER_TIMEOUT
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS},
+#endif
+#ifdef SO_NOSIGPIPE /* where MSG_NOSIGNAL is missing */
+	{SOL_SOCKET, SO_NOSIGPIPE, 1},
+#endif
+};
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
 
 static void
 tune(int fd)
 {
-	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-#ifdef TCP_KEEPIDLE
-	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
-	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_EACH_S);
-#endif
-#ifdef TCP_USER_TIMEOUT
-	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS);
-#endif
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		(void)setsockopt(fd, options[i].level, options[i].name,
+			&options[i].value, sizeof(options[i].value));
+	}
 }
 
 enum err
@@ -57,11 +74,12 @@ net_connect(const struct net_addr *addr, int *fd)
 	memcpy(&ss, addr->bytes,
 		addr->len < sizeof(addr->bytes) ? addr->len :
 						  sizeof(addr->bytes));
-	s = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		0);
+	s = socket(ss.ss_family, SOCK_STREAM, 0);
 	if (s < 0) {
 		return posix_net_fail("socket");
 	}
+	posix_cloexec(s);
+	posix_nonblock(s);
 	tune(s);
 	/* An interrupted connect goes on by itself, as one in progress. */
 	r = connect(s, (const struct sockaddr *)&ss, (socklen_t)addr->len);

@@ -56,7 +56,7 @@ proc_start(struct proc *p, const char *command)
 		close(ends[0]);
 		return e;
 	}
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	posix_nonblock(ends[0]);
 	p->pid = (int)pid;
 	p->fd = ends[0];
 	return ERR_OK;

@@ -132,7 +132,7 @@ net_resolve_start(struct net_resolve *r, const char *host, uint16_t port)
 		close(ends[0]);
 		return posix_net_fail("fork");
 	}
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	posix_nonblock(ends[0]);
 	r->fd = ends[0];
 	r->pid = (int)pid;
 	return ERR_OK;

@@ -25,13 +25,26 @@ enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 enum err
 posix_pipe(int ends[2])
 {
-	/* One thread, so nobody forks between the two calls. */
 	if (pipe(ends) != 0) {
 		return posix_fail("pipe", NULL);
 	}
-	fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-	fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+	posix_cloexec(ends[0]);
+	posix_cloexec(ends[1]);
 	return ERR_OK;
+}
+
+void
+posix_cloexec(int fd)
+{
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void
+posix_nonblock(int fd)
+{
+	int now = fcntl(fd, F_GETFL);
+
+	(void)fcntl(fd, F_SETFL, (now < 0 ? 0 : now) | O_NONBLOCK);
 }
 
 static void
@@ -70,8 +83,8 @@ sys_signals(void)
 
 	fill_standard();
 	if (wake[0] < 0 && posix_pipe(wake) == ERR_OK) {
-		fcntl(wake[0], F_SETFL, O_NONBLOCK);
-		fcntl(wake[1], F_SETFL, O_NONBLOCK);
+		posix_nonblock(wake[0]);
+		posix_nonblock(wake[1]);
 	}
 	memset(&sa, 0, sizeof(sa));
 	sigemptyset(&sa.sa_mask);

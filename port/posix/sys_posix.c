@@ -1,5 +1,6 @@
 /*
- * Clock, environment, terminal. Nothing here is on a hot path.
+ * Clock, environment, terminal, use of resources. Nothing here is on a hot
+ * path.
  */
 #include "port/posix/posix.h"
 
@@ -10,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -202,4 +205,23 @@ sys_ask_secret(const char *prompt, char *p, size_t cap)
 		memset(p, 0, cap);
 	}
 	return e;
+}
+
+static uint64_t
+to_ms(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000 + (uint64_t)tv->tv_usec / 1000;
+}
+
+void
+sys_usage(struct sys_usage *out)
+{
+	struct rusage ru;
+
+	memset(out, 0, sizeof(*out));
+	if (getrusage(RUSAGE_SELF, &ru) == 0) {
+		out->user_ms = to_ms(&ru.ru_utime);
+		out->system_ms = to_ms(&ru.ru_stime);
+	}
+	out->peak_kib = posix_peak_kib();
 }

@@ -127,14 +127,15 @@ sync_arrived(struct folder *f)
 static enum err
 make_durable(struct folder *f)
 {
-	enum err e = ERR_OK;
+	enum err e = ERR_UNSUPPORTED;
 
 	if (f->job->durability == FOLDER_OFF) {
 		return heap_sync(&f->heap);
 	}
 	if (!f->sync_each && f->pend_n >= SYNCFS_FROM) {
 		e = fs_sync_all(f->box.top);
-	} else {
+	}
+	if (e == ERR_UNSUPPORTED) { /* by itself, also in a sandbox */
 		e = f->sync_each ? ERR_OK : sync_arrived(f);
 		if (e == ERR_OK) {
 			e = fs_sync(f->box.sub[MAILDIR_NEW]);

@@ -9,9 +9,11 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include "port/fs.h"
 #include "port/hash.h"
 #include "port/net.h"
+#include "port/posix/posix.h"
 #include "port/proc.h"
 #include "port/sys.h"
 
@@ -375,6 +378,38 @@ system_facts(void **state)
 	assert_false(sys_isatty(-1));
 }
 
+/* The devices of old kernels, in a folder of ours: what is no device is not
+ * read, whatever it holds. */
+static void
+random_by_devices(void **state)
+{
+	char root[] = "/tmp/wherry-dev-XXXXXX", path[64];
+	char p[32] = {0}, zero[32] = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(posix_random(root, p, sizeof(p)), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err_detail(), "no random numbers"));
+	snprintf(path, sizeof(path), "%s/random", root);
+	assert_int_equal(symlink("/dev/zero", path), 0); /* "seeded" */
+	assert_int_equal(posix_random(root, p, sizeof(p)), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err_detail(), "/urandom"));
+	unlink(path);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(posix_random(root, p, sizeof(p)), ERR_UNSUPPORTED);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(20); /* it must not be waited for */
+	assert_int_equal(posix_random(root, p, sizeof(p)), ERR_UNSUPPORTED);
+	alarm(0);
+	unlink(path);
+	rmdir(root);
+	assert_memory_equal(p, zero, sizeof(p));
+	assert_int_equal(posix_random("/dev", p, sizeof(p)), ERR_OK);
+	assert_memory_not_equal(p, zero, sizeof(p));
+	assert_memory_not_equal(p, p + 16, 16);
+}
+
 static void
 no_terminal(void **state)
 {
@@ -469,6 +504,7 @@ main(void)
 		cmocka_unit_test(signals_end_a_wait),
 		cmocka_unit_test(second_interrupt_ends),
 		cmocka_unit_test(system_facts),
+		cmocka_unit_test(random_by_devices),
 		cmocka_unit_test(no_terminal),
 		cmocka_unit_test(digests),
 	};
