@@ -50,11 +50,20 @@ $(error TLS=$(TLS): it is mbedtls, bearssl or none)
 endif
 LIBS = $(LIBS_$(TLS))
 
-PORTS = port/posix port/linux $(PORTS_$(TLS))
+# Memory of the libraries in the program: static (one block, port/arena) or
+# libc (its own allocator: sanitizers replace that one).
+ARENA ?= $(if $(SAN),libc,static)
+
+PORTS = port/posix port/linux $(PORTS_$(TLS)) port/arena port/arena_libc
 SRC = $(sort $(wildcard src/*/*.c) $(wildcard $(PORTS:%=%/*.c)))
 OBJ = $(SRC:%.c=$(B)/%.o)
+# The program takes one of the two that are called malloc; libwherry.a, and
+# so every test, has libc's.
 MAIN = $(B)/src/app/main.o
-LIBOBJ = $(filter-out $(MAIN),$(OBJ))
+MALLOC = $(B)/port/arena/malloc.o
+NO_MALLOC = $(B)/port/arena_libc/arena_libc.o
+BINOBJ = $(filter-out $(if $(filter libc,$(ARENA)),$(MALLOC),$(NO_MALLOC)),$(OBJ))
+LIBOBJ = $(filter-out $(MAIN) $(MALLOC),$(OBJ))
 LIB = $(B)/libwherry.a
 
 UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
@@ -79,7 +88,8 @@ help: ## this list
 		$(MAKEFILE_LIST)) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 # The folder remembers the flags it was built with: other flags, new objects.
-FLAGS_NOW = $(TLS) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
+FLAGS_NOW = $(TLS) $(ARENA) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) \
+	$(LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
@@ -95,8 +105,21 @@ $(B)/%.o: %.c $(B)/flags $(OVERRIDES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# A compiler that knows malloc would turn ours into calls of itself. How much
+# there is depends on what the TLS port says.
+$(MALLOC): private ALL_CFLAGS += -fno-builtin
+$(MALLOC): private ALL_CPPFLAGS += -Iport/tls_$(TLS)
+
 $(BIN): $(OBJ)
-	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $(OBJ) $(LIBS)
+	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $(BINOBJ) $(LIBS)
+
+# The same program with CFG_ARENA=n, to see it run out of it.
+$(B)/arena-%/wherry: $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Iport/tls_$(TLS) -DCFG_ARENA=$* $(ALL_CFLAGS) \
+		-fno-builtin -c -o $(@D)/malloc.o port/arena/malloc.c
+	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ \
+		$(filter-out $(MALLOC) $(NO_MALLOC),$(OBJ)) $(@D)/malloc.o $(LIBS)
 
 # The list of members is part of the archive: a removed source leaves it.
 $(LIB): $(LIBOBJ)

@@ -17,6 +17,13 @@
 #define CFG_CONNECTIONS 4
 #endif
 
+/* Arena of the TLS library and of libc, bytes; 0 is what was measured for the
+ * library, times CFG_CONNECTIONS, and a quarter more. Costs itself, but what
+ * is never used of it is never touched. */
+#ifndef CFG_ARENA
+#define CFG_ARENA 0
+#endif
+
 /* Accounts at work at once, each with one connection and one folder being
  * reconciled. Each costs CFG_SORT_ARENA and about 242 KiB of windows, rings,
  * buffers, options and folder list. */
@@ -141,6 +148,9 @@
 
 #if CFG_CONNECTIONS < 1 || CFG_CONNECTIONS > 64
 #error "CFG_CONNECTIONS must be 1 to 64"
+#endif
+#if CFG_ARENA < 0 || CFG_ARENA > 268435456
+#error "CFG_ARENA must be 0 (as measured) to 268435456"
 #endif
 #if CFG_FOLDER_SLOTS < 1 || CFG_FOLDER_SLOTS > CFG_CONNECTIONS
 #error "CFG_FOLDER_SLOTS must be 1 to CFG_CONNECTIONS"

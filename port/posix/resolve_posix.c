@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "port/arena.h"
 #include "port/net.h"
 
 enum { RECORD_HEAD = 8, CHILD_FDS = 256 };
@@ -71,6 +72,7 @@ answer(int fd, const char *host, const char *port)
 {
 	char rec[sizeof(((struct net_resolve *)0)->raw)];
 	struct addrinfo hints, *list = NULL, *ai;
+	struct arena_usage before, after;
 	struct net_addr a;
 	uint32_t count = 0;
 	int32_t res;
@@ -80,7 +82,12 @@ answer(int fd, const char *host, const char *port)
 	hints.ai_family = AF_UNSPEC;
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_flags = AI_NUMERICSERV;
+	arena_usage(&before);
 	res = getaddrinfo(host, port, &hints, &list);
+	arena_usage(&after);
+	if (res != 0 && after.refused != before.refused) {
+		res = EAI_MEMORY; /* glibc: "not known" for want of a buffer */
+	}
 	for (ai = list; res == 0 && ai != NULL && count < NET_ADDRS;
 		ai = ai->ai_next) {
 		if (ai->ai_addrlen > sizeof(a.bytes)) {
@@ -146,6 +153,10 @@ take(struct net_resolve *r)
 
 	memcpy(&res, r->raw, sizeof(res));
 	memcpy(&count, r->raw + 4, sizeof(count));
+	if (res == EAI_MEMORY) {
+		return err_set(ERR_LIMIT,
+			"resolve: no memory left: CFG_ARENA");
+	}
 	if (res != 0) {
 		return err_set(ERR_NET, "resolve: %s", gai_strerror(res));
 	}

@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "config.h"
+#include "port/arena.h"
 #include "port/net.h"
 #include "port/sys.h"
 
@@ -155,9 +156,39 @@ receive_some(void *user, unsigned char *p, size_t n)
 	return e == ERR_OK ? (int)got : MBEDTLS_ERR_NET_RECV_FAILED;
 }
 
+/* Allocations that had been refused before the call of the library that is
+ * being looked at. */
+static uint32_t refused;
+
+static void
+begin_call(void)
+{
+	struct arena_usage memory;
+
+	arena_usage(&memory);
+	refused = memory.refused;
+}
+
+/* The library has a dozen words for "no memory", and a root that it could not
+ * parse for want of it is just one that does not fit: whatever failed, it is
+ * this if an allocation was refused meanwhile. */
+static enum err
+memory_or(enum err e)
+{
+	struct arena_usage memory;
+
+	arena_usage(&memory);
+	if (memory.refused == refused) {
+		return e;
+	}
+	return err_set(ERR_LIMIT, "TLS: the library needs more memory than "
+		"the %zu bytes of CFG_ARENA", memory.size);
+}
+
 static enum err
 fail(struct tls *t, enum err e)
 {
+	e = memory_or(e);
 	t->state = TLS_FAILED;
 	t->err = e;
 	return e;
@@ -230,8 +261,10 @@ tls_open(struct tls **out, int fd, const struct tls_verify *v)
 	if (e != ERR_OK) {
 		return e;
 	}
+	begin_call();
 	if (!START_CRYPTO()) {
-		return err_set(ERR_TLS, "TLS: mbedTLS did not start");
+		return memory_or(err_set(ERR_TLS,
+			"TLS: mbedTLS did not start"));
 	}
 	for (i = 0; i < CFG_CONNECTIONS && t == NULL; i++) {
 		t = tls_pool[i].state == TLS_FREE ? &tls_pool[i] : NULL;
@@ -275,6 +308,7 @@ tls_handshake(struct tls *t)
 	if (t->state != TLS_SHAKE) {
 		return ERR_OK;
 	}
+	begin_call();
 	do {
 		r = mbedtls_ssl_handshake(&t->ssl);
 	} while (IS_TICKET(r));
@@ -322,6 +356,7 @@ tls_read(struct tls *t, void *p, size_t cap, size_t *n)
 	if (t->state != TLS_UP) {
 		return refuse_data(t);
 	}
+	begin_call();
 	do {
 		r = mbedtls_ssl_read(&t->ssl, p, cap);
 	} while (IS_TICKET(r));
@@ -356,6 +391,7 @@ tls_write(struct tls *t, const void *p, size_t len, size_t *n)
 	if (len == 0) {
 		return ERR_OK;
 	}
+	begin_call();
 	do {
 		r = mbedtls_ssl_write(&t->ssl, p, len);
 	} while (IS_TICKET(r));

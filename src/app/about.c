@@ -41,6 +41,9 @@ about(void)
 	for (const struct mem_row *r = tls_mem; r->name != NULL; r++) {
 		row(r, &sum);
 	}
+	for (const struct mem_row *r = arena_mem; r->name != NULL; r++) {
+		row(r, &sum);
+	}
 	b.n = 0;
 	buf_fmt(&b, "%9zu  sum\n", sum);
 	ui_out(buf_get(&b));

@@ -12,6 +12,7 @@
 #include "app/ui.h"
 #include "base/fmt.h"
 #include "base/log.h"
+#include "port/arena.h"
 #include "port/sys.h"
 
 static struct conf main_conf;
@@ -211,7 +212,8 @@ static void
 stats(const struct run *r, int64_t started_ms)
 {
 	struct sys_usage u;
-	char text[600];
+	struct arena_usage arena;
+	char text[700];
 	struct buf b;
 	int64_t ms = sys_now_ms() - started_ms;
 
@@ -227,6 +229,11 @@ stats(const struct run *r, int64_t started_ms)
 		(unsigned long long)fs_written(), r->total.down, r->total.up,
 		r->total.flags_local + r->total.flags_remote,
 		r->total.del_local + r->total.del_remote);
+	arena_usage(&arena);
+	if (arena.size > 0) {
+		buf_fmt(&b, "stats: arena in use %zu, most %zu of %zu bytes\n",
+			arena.used, arena.peak, arena.size);
+	}
 	ui_out(buf_get(&b));
 }
 

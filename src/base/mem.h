@@ -16,6 +16,6 @@ struct mem_row {
 
 /* Rows of the modules that have any; arrays end with a NULL name. */
 extern const struct mem_row err_mem, log_mem, ui_mem, pool_mem;
-extern const struct mem_row main_mem[], tls_mem[];
+extern const struct mem_row main_mem[], tls_mem[], arena_mem[];
 
 #endif

@@ -17,7 +17,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 os.chdir(TOP)
 
-MEMORY_LIMIT = 524288
+# The default build: wherry's own objects and the arena of the libraries.
+MEMORY_LIMIT = 786432
 
 # What each directory of src/ may include, besides itself and config.h.
 LAYERS = {

@@ -1,0 +1,7 @@
+/* There is no TLS library. */
+#ifndef WHERRY_TLS_ARENA_H
+#define WHERRY_TLS_ARENA_H
+
+#define TLS_ARENA 0
+
+#endif
