@@ -11,6 +11,12 @@
 
 #define WHERRY_VERSION "0.1.0"
 
+/* The day of that release, seconds since 1970 UTC. A clock that says less is
+ * not set; certificates are judged at this time then. */
+#ifndef WHERRY_STAMP
+#define WHERRY_STAMP 1795564800 /* 2026-11-25 */
+#endif
+
 /* Connections in the pool, all accounts together. Each costs about 22 KiB of
  * wherry's own buffers and 28 to 40 KiB of TLS library memory. */
 #ifndef CFG_CONNECTIONS

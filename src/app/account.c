@@ -21,6 +21,7 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 	a->options = options;
 	a->root = a->state = a->folder_state = a->lock = a->marker = FS_NONE;
 	a->started_ms = now_ms;
+	a->written = fs_written();
 	a->conn = NULL;
 	a->folders.open = false;
 	a->phase = ACCOUNT_PASSWORD;
@@ -71,9 +72,9 @@ advise_login(const struct account *a)
 	}
 }
 
-/* A person decides about the certificate with this in hand. */
+/* A person decides about the certificate, or the clock, with this in hand. */
 static void
-describe_peer(const struct account *a)
+describe_peer(const struct account *a, enum err e)
 {
 	const struct tls *t = io_tls(&a->conn->io);
 	char text[3000];
@@ -90,6 +91,14 @@ describe_peer(const struct account *a)
 
 		log_msg(LOG_ERROR, "  %.*s", (int)end, rest.p);
 		rest = span_from(rest, end + 1);
+	}
+	if (e == ERR_CLOCK || a->moment.source != MOMENT_CLOCK) {
+		moment_tell(&a->moment, LOG_ERROR, "wherry/root");
+	}
+	if (e == ERR_CLOCK) {
+		log_msg(LOG_ERROR, "Set the clock, or wait until it is set "
+			"(NTP), and run wherry again. Nothing was sent.");
+		return;
 	}
 	BUF_INIT(&b, text);
 	if (tls_fingerprint(t, &b) == ERR_OK) {
@@ -127,11 +136,14 @@ end(struct account *a, enum err e, int64_t now_ms)
 		}
 		outcome_err(e);
 	}
-	if (a->conn != NULL && e == ERR_CERT) {
-		describe_peer(a);
+	if (a->conn != NULL && (e == ERR_CERT || e == ERR_CLOCK)) {
+		describe_peer(a, e);
 	}
 	if (e == ERR_AUTH) {
 		advise_login(a);
+	}
+	if (e == ERR_OK) {
+		account_keep_moment(a);
 	}
 	close_connection(a);
 	folders_end(&a->folders);
@@ -152,13 +164,14 @@ connect_begin(struct account *a, int64_t now_ms)
 	if (a->conn == NULL) {
 		return ERR_AGAIN; /* one comes back when an account ends */
 	}
+	account_moment(a);
 	a->login = (struct imap_login){.host = a->conf.host,
 		.port = a->conf.port, .ssl = a->conf.ssl,
 		.starttls = a->conf.starttls, .user = a->conf.user,
 		.pass = a->pass, .auth = a->conf.auth,
 		.verify = {.host = a->conf.host, .ca_file = a->conf.ca_file,
 			.fingerprints = a->conf.fingerprint,
-			.now = sys_time()},
+			.now = a->moment.at},
 		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000};
 	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
 		a->conf.host, a->conf.port, a->conf.remote_repo);

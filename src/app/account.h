@@ -5,6 +5,7 @@
 #ifndef WHERRY_APP_ACCOUNT_H
 #define WHERRY_APP_ACCOUNT_H
 
+#include "app/moment.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "imap/imap_conn.h"
@@ -39,6 +40,8 @@ struct account {
 	const struct account_options *options;
 	enum err err;
 	int64_t started_ms, deadline_ms;
+	struct moment moment; /* at which its certificate was judged */
+	uint64_t written;     /* fs_written() when it began */
 	fs_fd root, state, folder_state, lock, marker;
 	struct proc cmd;
 	bool cmd_runs, conn_open, folder_open, stopping, told;
@@ -75,6 +78,10 @@ void account_progress(const struct account *a, int64_t now_ms,
 enum err account_open(struct account *a);
 enum err account_mark_root(struct account *a);
 void account_close(struct account *a);
+/* The times that are known when the connection is made, and after it: the
+ * state remembers one at which a certificate was good. */
+void account_moment(struct account *a);
+void account_keep_moment(const struct account *a);
 enum err account_password_begin(struct account *a, int64_t now_ms);
 enum err account_password_step(struct account *a, int64_t now_ms);
 /* account_folder.c: which folder next, with what rights */

@@ -14,6 +14,7 @@
 #include "port/sys.h"
 
 #define MARKER ".wherry"
+#define ROOT "root" /* of the state: where the mail is, and when it was */
 #define PASSWORD_MS 60000
 /* Its three names are bounded by struct conf_account. */
 #define MARKER_BYTES 1024
@@ -59,7 +60,7 @@ mounted(struct account *a)
 {
 	struct fs_stat st;
 
-	if (fs_stat(a->state, "root", &st) == ERR_OK) {
+	if (fs_stat(a->state, ROOT, &st) == ERR_OK) {
 		return err_set(ERR_GUARD,
 			"%s has no file " MARKER ", but this account was synced "
 			"there before: is the disk mounted? If the mail was "
@@ -127,10 +128,10 @@ remember_root(struct account *a)
 	fs_fd fd = FS_NONE;
 	enum err e;
 
-	if (fs_stat(a->state, "root", &st) == ERR_OK) {
+	if (fs_stat(a->state, ROOT, &st) == ERR_OK) {
 		return ERR_OK;
 	}
-	e = fs_open(a->state, "root", FS_WRITE | FS_CREATE, 0600, &fd);
+	e = fs_open(a->state, ROOT, FS_WRITE | FS_CREATE, 0600, &fd);
 	if (e == ERR_OK) {
 		e = fs_write(fd, a->conf.root, strlen(a->conf.root));
 	}
@@ -181,6 +182,38 @@ account_mark_root(struct account *a)
 		e = new_marker(a, buf_get(&b));
 	}
 	return e == ERR_OK ? remember_root(a) : e;
+}
+
+void
+account_moment(struct account *a)
+{
+	struct fs_stat st = {.mtime_s = 0};
+
+	(void)fs_stat(a->state, ROOT, &st); /* none before the first login */
+	moment_of(&a->moment, sys_time(), WHERRY_STAMP, st.mtime_s);
+	if (a->moment.source != MOMENT_CLOCK) {
+		moment_tell(&a->moment, LOG_INFO, ROOT);
+	}
+}
+
+/* The clock is believed where a chain of certificates was valid by it, and
+ * the file that says so is touched at most once a day, by runs that wrote
+ * something anyway. */
+void
+account_keep_moment(const struct account *a)
+{
+	bool chain = (a->conf.ssl || a->conf.starttls) &&
+		(a->conf.ca_file[0] != '\0' || a->conf.fingerprint[0] == '\0');
+	struct fs_stat st;
+	fs_fd fd = FS_NONE;
+
+	if (chain && !a->options->dry_run && fs_written() != a->written &&
+		fs_stat(a->state, ROOT, &st) == ERR_OK &&
+		moment_is_news(&a->moment, st.mtime_s) &&
+		fs_open(a->state, ROOT, FS_WRITE, 0, &fd) == ERR_OK) {
+		(void)fs_set_mtime(fd, a->moment.at);
+	}
+	fs_close(&fd);
 }
 
 /* As mkdir -p; a file in the way cannot be written into. */

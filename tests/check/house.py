@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -281,6 +282,78 @@ def check_memory():
             bad.append("the table has %s, the objects have not" % name)
     small = sum(size for _, _, size in statics() if size < 256)
     print("# table %d bytes, other statics %d bytes" % (total, small))
+    return bad
+
+
+def check_stamp():
+    """The day of the release in config.h: a day, the one it says, and not in
+    the future of the tree (where git knows how old that is)."""
+    with open("config.h") as f:
+        m = re.search(r"#define WHERRY_STAMP (\d+) /\* (\S+) \*/", f.read())
+    if not m:
+        return ["config.h: no WHERRY_STAMP with its day"]
+    stamp, bad = int(m.group(1)), []
+    day = time.strftime("%Y-%m-%d", time.gmtime(stamp))
+    if stamp % 86400 or day != m.group(2):
+        bad.append("config.h: WHERRY_STAMP %d is in %s, not %s at 0:00" % (
+            stamp, day, m.group(2)))
+    r = subprocess.run(["git", "log", "-1", "--format=%ct"],
+                       capture_output=True, text=True)
+    if r.returncode == 0 and r.stdout.strip() and \
+            stamp > int(r.stdout):
+        bad.append("config.h: WHERRY_STAMP is later than the last commit")
+    return bad
+
+
+# What POSIX.1-2008 does not have, or Linux alone: not in port/posix/.
+LINUX_ONLY = re.compile(
+    r"\b(_GNU_SOURCE|_DEFAULT_SOURCE|_BSD_SOURCE|__linux__|syscall|"
+    r"accept4|pipe2|dup3|renameat2|syncfs|sync_file_range|getrandom|"
+    r"getentropy|arc4random\w*|statx|statfs|fstatfs|getdents\w*|"
+    r"prlimit|ppoll|epoll_\w+|signalfd|eventfd|inotify_\w+|timerfd_\w+|"
+    r"fallocate|copy_file_range|sendfile|memfd_create|close_range|"
+    r"O_TMPFILE|O_PATH|O_NOATIME|SOCK_NONBLOCK|SOCK_CLOEXEC|F_OFD_\w+|"
+    r"flock\s*\(|LOCK_EX|ru_maxrss|d_type|prctl|secure_getenv|"
+    r"explicit_bzero|strchrnul|mempcpy|memmem|strcasestr|qsort_r|asprintf|"
+    r"program_invocation_\w+|TEMP_FAILURE_RETRY|st_mtimespec)\b|"
+    r"/proc/|/sys/")
+POSIX_HEADERS = {
+    "arpa/inet.h", "dirent.h", "errno.h", "fcntl.h", "netdb.h",
+    "netinet/in.h", "netinet/tcp.h", "poll.h", "pwd.h", "signal.h",
+    "stdio.h", "stdlib.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
+    "sys/time.h", "sys/types.h", "sys/wait.h", "termios.h", "time.h",
+    "unistd.h"} | STANDARD
+# Not of POSIX, but of every system that port/posix/ is for.
+EVERYWHERE = {"sys/ioctl.h"}
+
+
+def check_posix():
+    """Nothing in port/posix/ that only Linux, or only one libc, has. It is
+    compiled as strict POSIX, too; this finds macros and numbers."""
+    bad = []
+    for path in files("port/posix"):
+        text = code(path)
+        with open(path) as f:
+            raw = f.read().splitlines()
+        for n, line in enumerate(text.splitlines(), 1):
+            m = re.match(r"\s*#\s*include\s*<([^>]+)>", line)
+            if m and m.group(1) not in POSIX_HEADERS | EVERYWHERE:
+                bad.append("%s:%d: <%s>" % (path, n, m.group(1)))
+            if re.match(r"\s*#\s*(ifdef|if defined|define)\b", line):
+                continue
+            m = LINUX_ONLY.search(line) or LINUX_ONLY.search(
+                "".join(re.findall(r'"[^"]*"', raw[n - 1])
+                        if '""' in line else []))
+            if m:
+                bad.append("%s:%d: %s" % (path, n, m.group(0)))
+    with open("port/posix/posix.h") as f:
+        if "#define _POSIX_C_SOURCE 200809L" not in f.read():
+            bad.append("port/posix/posix.h: not strict POSIX any more")
+    for path in files("port/posix", ends=(".c",)):
+        with open(path) as f:
+            first = re.search(r"^#\s*(?!undef)(\w+)\s+(\S+)", f.read(), re.M)
+        if first.groups() != ("include", '"port/posix/posix.h"'):
+            bad.append("%s: posix.h has to come first" % path)
     return bad
 
 
