@@ -49,6 +49,7 @@ ifeq ($(PORTS_$(TLS)),)
 $(error TLS=$(TLS): it is mbedtls, bearssl or none)
 endif
 LIBS = $(LIBS_$(TLS))
+CMOCKA = -lcmocka
 
 # Memory of the libraries in the program: static (one block, port/arena) or
 # libc (its own allocator: sanitizers replace that one).
@@ -129,7 +130,7 @@ $(LIB): $(LIBOBJ)
 $(B)/unit/%: tests/unit/%.c $(LIB) $(B)/flags $(OVERRIDES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itests/unit -std=gnu11 $(TEST_WARN) $(CFLAGS) \
-		$(SAN) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LDFLAGS) -lcmocka \
+		$(SAN) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LDFLAGS) $(CMOCKA) \
 		$(LIBS)
 
 $(B)/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/flags $(OVERRIDES)
@@ -203,6 +204,22 @@ bench: ## times against mbsync in the same run; nothing is asserted
 	@$(MAKE) --no-print-directory -s all
 	@$(PYTHON) tests/bench/versus.py ./wherry
 
+# Static programs, with musl and a TLS library built here from Debian's sources
+# (cross/build.sh says where they are left). What was fetched and built stays
+# in CACHE.
+CACHE ?= build/cache
+export CACHE
+TARGET ?= x86_64
+static: TARGET = x86_64
+static static-pie cross: FORCE
+	@tests/packages.sh cross-$(TARGET)
+	+@MAKE='$(MAKE)' PRESET='$(PRESET)' HARDEN=$(HARDEN) \
+		cross/build.sh $(TARGET) $(TLS)
+static-pie: HARDEN = 1
+static: ## build/x86_64-mbedtls/wherry: static, with musl; TLS=bearssl
+static-pie: ## the same, hardened: lies anywhere, guarded stack
+cross: ## for TARGET=arm64,armhf,armel,mips,mipsel,x86_64; TLS=, PRESET=
+
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/wherry
@@ -221,6 +238,7 @@ clean: ## remove ./wherry and build/
 FORCE:
 
 .PHONY: all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
-	check-all graph graph-objects asan clang fuzz fuzz-objects bench install clean FORCE
+	check-all graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
+	install clean FORCE
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)

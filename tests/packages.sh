@@ -7,6 +7,7 @@ build="build-essential libmbedtls-dev"
 demo="$build dovecot-imapd openssl python3-minimal"
 unit="$build libcmocka-dev python3-minimal"
 check="$unit dovecot-imapd openssl python3-pytest python3-pytest-xdist"
+cross="$build dpkg-dev xz-utils file"
 check="$check clang libclang-rt-14-dev valgrind strace isync offlineimap3"
 
 case ${1-} in
@@ -14,7 +15,13 @@ build) want=$build ;;
 demo) want=$demo ;;
 unit) want=$unit ;;
 check) want=$check ;;
-*) echo "usage: $0 build|demo|unit|check" >&2; exit 64 ;;
+cross-x86_64) want="$cross" ;;
+cross-arm64) want="$cross gcc-aarch64-linux-gnu qemu-user-static" ;;
+cross-armhf) want="$cross gcc-arm-linux-gnueabihf qemu-user-static" ;;
+cross-armel) want="$cross gcc-arm-linux-gnueabi qemu-user-static" ;;
+cross-mips) want="$cross gcc-mips-linux-gnu qemu-user-static" ;;
+cross-mipsel) want="$cross gcc-mipsel-linux-gnu qemu-user-static" ;;
+*) echo "usage: $0 build|demo|unit|check|cross-TARGET" >&2; exit 64 ;;
 esac
 
 # A tool that is there without its package (another distribution, a compiler
@@ -23,7 +30,11 @@ have() {
 	case $1 in
 	build-essential) command -v cc >/dev/null && command -v make >/dev/null ;;
 	python3-minimal) [ -x /usr/bin/python3 ] ;;
-	openssl | clang | valgrind | strace) command -v "$1" >/dev/null ;;
+	gcc-*) command -v "${1#gcc-}-gcc" >/dev/null ;;
+	qemu-user-static) command -v qemu-mips-static >/dev/null ;;
+	dpkg-dev) command -v dpkg-source >/dev/null ;;
+	xz-utils) command -v xz >/dev/null ;;
+	openssl | file | clang | valgrind | strace) command -v "$1" >/dev/null ;;
 	dovecot-imapd) [ -x /usr/lib/dovecot/imap ] ;;
 	libmbedtls-dev) [ -e /usr/include/mbedtls/ssl.h ] ;;
 	libcmocka-dev) [ -e /usr/include/cmocka.h ] ;;
