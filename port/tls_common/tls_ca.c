@@ -17,6 +17,8 @@
 static char ca_text[TLS_CA_TEXT];
 static char ca_der[CFG_CERT_DER];
 
+/* Debian, Alpine, OpenWrt, DSM; links of those and the BSDs; Entware; Red Hat;
+ * SUSE; FreeBSD. */
 static const char *const places[] = {
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/ssl/cert.pem",
@@ -26,11 +28,16 @@ static const char *const places[] = {
 	"/usr/local/share/certs/ca-root-nss.crt",
 };
 
+/* A file with something in it: packages that were half removed leave empty
+ * ones, and directories. */
 static bool
-readable(const char *path)
+is_bundle(const char *path)
 {
+	struct fs_stat st;
 	fs_fd fd;
-	bool ok = fs_open(FS_CWD, path, FS_READ, 0, &fd) == ERR_OK;
+	bool ok = fs_open(FS_CWD, path, FS_READ, 0, &fd) == ERR_OK &&
+		fs_fstat(fd, &st) == ERR_OK && st.type == FS_FILE &&
+		st.size > 0;
 
 	fs_close(&fd);
 	return ok;
@@ -47,7 +54,7 @@ tls_system_ca(void)
 		return env;
 	}
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (readable(places[i])) {
+		if (is_bundle(places[i])) {
 			return places[i];
 		}
 	}
