@@ -44,6 +44,8 @@ enum err posix_net_fail(const char *call);
 /* A directory of fs.h as the system counts it. */
 int posix_at(fs_fd dir);
 
+/* A new descriptor that gives and takes nothing. */
+int posix_null(void);
 /* pipe(2), both ends close-on-exec. */
 enum err posix_pipe(int ends[2]);
 /* For descriptors that open() did not make. There is one thread, so nobody

@@ -22,7 +22,7 @@ enum { GRACE_STEPS = 20, GRACE_STEP_MS = 10 };
 static void
 run(int out, const char *command)
 {
-	int null = open("/dev/null", O_RDONLY);
+	int null = posix_null();
 
 	if (null > STDIN_FILENO) {
 		dup2(null, STDIN_FILENO);

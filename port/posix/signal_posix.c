@@ -60,6 +60,20 @@ on_stop(int sig)
 	errno = e;
 }
 
+/* In a jail there may be no /dev: then a pipe whose other end is closed. It
+ * ends at once for who reads, and who writes gets an error. */
+int
+posix_null(void)
+{
+	int fd = open("/dev/null", O_RDWR), ends[2];
+
+	if (fd >= 0 || pipe(ends) != 0) {
+		return fd;
+	}
+	close(ends[1]);
+	return ends[0];
+}
+
 /* A program started with a standard descriptor closed would open a mail file
  * as number 2 and write its messages into it. */
 static void
@@ -68,7 +82,7 @@ fill_standard(void)
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = posix_null();
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0) {
 		close(fd);

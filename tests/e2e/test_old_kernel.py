@@ -97,6 +97,53 @@ def test_one_at_a_time(make, nosys):
     w.run(prefix=nosys("new"))
 
 
+def jail(*words):
+    """A command line for a root without /dev and /proc, started with its
+    standard input and error closed."""
+    return ["unshare", "-rm", "sh", "-ec", "mount -t tmpfs none /dev; "
+            "mount -t tmpfs none /proc; exec \"$@\" <&- 2>&-", "sh", *words]
+
+
+def bring_roots(w):
+    """The server's may lie in /dev/shm, which is hidden then."""
+    path = os.path.join(w.dir, "ca.pem")
+    shutil.copy(w.server.ca, path)
+    w.configure(remote={"sslcacertfile": path})
+
+
+@pytest.fixture
+def can_jail():
+    if subprocess.run(jail("true"), capture_output=True).returncode:
+        pytest.skip("no mount namespaces here")
+
+
+def test_without_devices(disk, can_jail):  # noqa: F811
+    w = disk(remote={"remotepass": None, "remotepasscmd": "echo secret; cat"})
+    bring_roots(w)
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(20))
+    w.sync(prefix=jail())
+    w.local.add(lf(message("l")))
+    w.sync(prefix=jail())
+    w.quiet()
+
+
+def test_no_weak_randomness(disk, can_jail, nosys):  # noqa: F811
+    """Neither the call nor devices: nothing is sent, and why is said."""
+    w = disk()
+    bring_roots(w)
+    mark = w.server.log_mark()
+    for more in ("", "echo 0123456789 >/dev/urandom; "
+                 "ln -s urandom /dev/random; "):
+        prefix = jail(*nosys("getrandom"))
+        prefix[3] = prefix[3].replace("exec", more + "exec")
+        r = w.run(code=None, prefix=prefix)
+        assert r.code > 0, r
+        assert "no random numbers" in r.text
+    assert w.server.sessions(w.user, mark, timeout=0.3) == []
+    w.sync(prefix=nosys("getrandom"))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
 def test_killed_while_renaming(make, build, nosys, monkeypatch):
