@@ -4,7 +4,8 @@
  * Edit it, or leave it as it is and take a preset (make PRESET=router; see
  * config/), or a .config of your own in the same syntax; -DCFG_X=n on the
  * compiler's command line comes before both. A value that cannot work is an
- * #error that says what to change.
+ * #error that says what to change. What a knob costs in bytes, measured:
+ * doc/SMALL.md.
  */
 #ifndef WHERRY_CONFIG_H
 #define WHERRY_CONFIG_H
@@ -16,6 +17,8 @@
 #ifndef WHERRY_STAMP
 #define WHERRY_STAMP 1795564800 /* 2026-11-25 */
 #endif
+
+/* --- accounts and connections --- */
 
 /* Connections in the pool, all accounts together. Each costs about 22 KiB of
  * wherry's own buffers and 28 to 40 KiB of TLS library memory. */
@@ -42,13 +45,14 @@
 #define CFG_IO_IN 4096
 #endif
 
-/* Send buffer of a connection, bytes; one whole command line fits in it.
- * Costs itself per connection. */
+/* Send buffer of a connection, bytes; one whole command line fits in it. Costs
+ * itself per connection. */
 #ifndef CFG_IO_OUT
 #define CFG_IO_OUT 8192
 #endif
 
-/* Longest command line that is sent, bytes (Exchange refuses above 4096). */
+/* Longest command line that is sent, bytes (Exchange refuses above 4096).
+ * Costs itself per connection. */
 #ifndef CFG_CMD_LINE
 #define CFG_CMD_LINE 4000
 #endif
@@ -70,11 +74,7 @@
 #define CFG_INFLIGHT 32
 #endif
 
-/* Arena of the external merge sort, bytes. 64 KiB sort 100,000 names in one
- * pass. Costs itself per folder slot. */
-#ifndef CFG_SORT_ARENA
-#define CFG_SORT_ARENA 65536
-#endif
+/* --- waiting --- */
 
 /* Seconds of silence on a connection that has something to answer, where the
  * configuration says nothing (socktimeout). */
@@ -87,6 +87,32 @@
  * every KiB that it is known to transfer. */
 #ifndef CFG_COMMAND_FACTOR
 #define CFG_COMMAND_FACTOR 10
+#endif
+
+/* Seconds after which an upload that a crash interrupted, and that the server
+ * does not show, is sent again. */
+#ifndef CFG_APPEND_SETTLE_S
+#define CFG_APPEND_SETTLE_S 60
+#endif
+
+/* --- folders --- */
+
+/* Arena of the external merge sort, bytes. 64 KiB sort 100,000 names in one
+ * pass. Costs itself per folder slot. */
+#ifndef CFG_SORT_ARENA
+#define CFG_SORT_ARENA 65536
+#endif
+
+/* Buffer of a file or directory that is read or written in order, bytes. Costs
+ * nine times itself per folder slot. */
+#ifndef CFG_FILE_BUF
+#define CFG_FILE_BUF 8192
+#endif
+
+/* Arena in which the list of folders is sorted, bytes. Costs itself per folder
+ * slot. */
+#ifndef CFG_FOLDERS_ARENA
+#define CFG_FOLDERS_ARENA 16384
 #endif
 
 /* Messages in one window of the server's listing. Costs 12 bytes each, times
@@ -106,52 +132,129 @@
 #define CFG_RING 512
 #endif
 
-/* Messages of one download set, and its approximate size in bytes. */
+/* Messages of one download set. Costs 36 bytes each per folder slot. */
 #ifndef CFG_SET_MESSAGES
 #define CFG_SET_MESSAGES 200
 #endif
+
+/* Approximate size of one download set, bytes. Costs nothing. */
 #ifndef CFG_SET_BYTES
 #define CFG_SET_BYTES 1048576
 #endif
 
-/* Uploads whose intents share one flush. Costs about 400 bytes each per
- * folder slot. */
+/* Uploads whose intents share one flush. Costs about 400 bytes each per folder
+ * slot. */
 #ifndef CFG_UPLOADS
 #define CFG_UPLOADS 32
 #endif
 
-/* Seconds after which an upload that a crash interrupted, and that the server
- * does not show, is sent again. */
-#ifndef CFG_APPEND_SETTLE_S
-#define CFG_APPEND_SETTLE_S 60
-#endif
+/* --- names and configuration --- */
 
-/* Longest path, and longest file name, bytes. */
+/* Longest path, bytes. Costs three times itself per folder slot and twice
+ * besides. */
 #ifndef CFG_PATH
 #define CFG_PATH 4096
 #endif
+
+/* Longest file name, bytes, with a NUL; 256 hold all that file systems have.
+ * Costs CFG_UPLOADS times itself per folder slot. */
 #ifndef CFG_NAME
 #define CFG_NAME 256
 #endif
 
-/* Longest value of one option in the configuration file, bytes. */
+/* Longest value of one option in the configuration file, bytes. Costs twice
+ * itself. */
 #ifndef CFG_VALUE
 #define CFG_VALUE 8192
 #endif
 
-/* Accounts in one configuration that are synced in one run. */
+/* Longest folderfilter, bytes. Costs twice itself per folder slot. */
+#ifndef CFG_FILTER
+#define CFG_FILTER 8192
+#endif
+
+/* Accounts in one configuration that are synced in one run. Costs nothing. */
 #ifndef CFG_ACCOUNTS
 #define CFG_ACCOUNTS 64
 #endif
 
-/* Longest certificate (DER) and longest chain a server may present. */
+/* --- certificates --- */
+
+/* Longest certificate (DER) a server may present, bytes. Costs itself, and
+ * twice itself of stack in show-cert. */
 #ifndef CFG_CERT_DER
 #define CFG_CERT_DER 4096
 #endif
+
+/* Longest chain of certificates a server may present. Costs nothing. */
 #ifndef CFG_CERT_CHAIN
 #define CFG_CERT_CHAIN 8
 #endif
 
+/* --- features --- */
+
+/* Login by CRAM-MD5, for servers without TLS; where TLS is up PLAIN comes
+ * first. */
+#ifndef CFG_CRAM_MD5
+#define CFG_CRAM_MD5 1
+#endif
+
+/* The option folderfilter. Without it a configuration that has one is refused.
+ */
+#ifndef CFG_FILTERS
+#define CFG_FILTERS 1
+#endif
+
+/* The option remotepasscmd, a command that prints the password. Without it a
+ * configuration that has one is refused. */
+#ifndef CFG_PASSCMD
+#define CFG_PASSCMD 1
+#endif
+
+/* The command show-cert, which prints the certificates of a server. */
+#ifndef CFG_SHOW_CERT
+#define CFG_SHOW_CERT 1
+#endif
+
+/* On a terminal, a line that shows which message of which folder is under way.
+ */
+#ifndef CFG_PROGRESS
+#define CFG_PROGRESS 1
+#endif
+
+/* Advice about passwords of well-known servers after a refused login. */
+#ifndef CFG_ADVICE
+#define CFG_ADVICE 1
+#endif
+
+/* The option --stats, which ends a run with a line of what it cost. */
+#ifndef CFG_STATS
+#define CFG_STATS 1
+#endif
+
+/* The list of options of -h. Without it -h points to the manual. */
+#ifndef CFG_HELP
+#define CFG_HELP 1
+#endif
+
+/* --- which TLS library; exactly one is 1 (make TLS=...) --- */
+
+/* mbedTLS, 2.28 or 3.6: TLS 1.2, and 1.3 with 3.6. */
+#ifndef CFG_TLS_MBEDTLS
+#define CFG_TLS_MBEDTLS 1
+#endif
+
+/* BearSSL 0.6: TLS 1.2, the smallest, no memory of its own. */
+#ifndef CFG_TLS_BEARSSL
+#define CFG_TLS_BEARSSL 0
+#endif
+
+/* No TLS at all, for tunnels and the loopback. */
+#ifndef CFG_TLS_NONE
+#define CFG_TLS_NONE 0
+#endif
+
+/* Ranges, as in Kconfig. */
 #if CFG_CONNECTIONS < 1 || CFG_CONNECTIONS > 64
 #error "CFG_CONNECTIONS must be 1 to 64"
 #endif
@@ -159,25 +262,87 @@
 #error "CFG_ARENA must be 0 (as measured) to 268435456"
 #endif
 #if CFG_FOLDER_SLOTS < 1 || CFG_FOLDER_SLOTS > CFG_CONNECTIONS
-#error "CFG_FOLDER_SLOTS must be 1 to CFG_CONNECTIONS"
+#error "CFG_FOLDER_SLOTS must be 1 to CFG_CONNECTIONS: raise that, or lower this"
 #endif
-#if CFG_CMD_LINE < 2944
-#error "CFG_CMD_LINE must be 2944 or more: 256 UIDs are deleted at a time"
+#if CFG_IO_IN < 512 || CFG_IO_IN > 1048576
+#error "CFG_IO_IN must be 512 to 1048576"
 #endif
-#if CFG_IO_OUT < CFG_CMD_LINE + 96
-#error "CFG_IO_OUT must hold one command line: raise it to CFG_CMD_LINE + 96"
+#if CFG_IO_OUT < 3040 || CFG_IO_OUT > 1048576
+#error "CFG_IO_OUT must be 3040 to 1048576"
+#endif
+#if CFG_CMD_LINE < 2944 || CFG_CMD_LINE > 65536
+#error "CFG_CMD_LINE must be 2944 to 65536: 256 UIDs are deleted at a time"
+#endif
+#if CFG_TOKEN < 256 || CFG_TOKEN > 4000
+#error "CFG_TOKEN must be 256 to 4000"
 #endif
 #if CFG_NESTING < 1 || CFG_NESTING > 255
 #error "CFG_NESTING must be 1 to 255"
 #endif
-#if CFG_SORT_ARENA < 16384
-#error "CFG_SORT_ARENA must be 16384 or more"
+#if CFG_INFLIGHT < 4 || CFG_INFLIGHT > 1024
+#error "CFG_INFLIGHT must be 4 to 1024"
+#endif
+#if CFG_SILENCE_S < 1 || CFG_SILENCE_S > 86400
+#error "CFG_SILENCE_S must be 1 to 86400"
+#endif
+#if CFG_COMMAND_FACTOR < 1 || CFG_COMMAND_FACTOR > 1000
+#error "CFG_COMMAND_FACTOR must be 1 to 1000"
+#endif
+#if CFG_APPEND_SETTLE_S < 1 || CFG_APPEND_SETTLE_S > 86400
+#error "CFG_APPEND_SETTLE_S must be 1 to 86400"
+#endif
+#if CFG_SORT_ARENA < 16384 || CFG_SORT_ARENA > 16777216
+#error "CFG_SORT_ARENA must be 16384 to 16777216"
+#endif
+#if CFG_FILE_BUF < 2048 || CFG_FILE_BUF > 65536
+#error "CFG_FILE_BUF must be 2048 to 65536"
+#endif
+#if CFG_FOLDERS_ARENA < 4096 || CFG_FOLDERS_ARENA > 1048576
+#error "CFG_FOLDERS_ARENA must be 4096 to 1048576"
+#endif
+#if CFG_WINDOW < 342 || CFG_WINDOW > 65535
+#error "CFG_WINDOW must be 342 to 65535: its bytes are a sort arena too"
 #endif
 #if CFG_WINDOWS < 1 || CFG_WINDOWS > 16
 #error "CFG_WINDOWS must be 1 to 16"
 #endif
-#if CFG_WINDOW < 342
-#error "CFG_WINDOW must be 342 or more: its bytes are a sort arena too"
+#if CFG_RING < 32 || CFG_RING > 65536
+#error "CFG_RING must be 32 to 65536"
+#endif
+#if CFG_SET_MESSAGES < 1 || CFG_SET_MESSAGES > 5000
+#error "CFG_SET_MESSAGES must be 1 to 5000"
+#endif
+#if CFG_SET_BYTES < 1024 || CFG_SET_BYTES > 1073741824
+#error "CFG_SET_BYTES must be 1024 to 1073741824"
+#endif
+#if CFG_UPLOADS < 1 || CFG_UPLOADS > 4096
+#error "CFG_UPLOADS must be 1 to 4096"
+#endif
+#if CFG_PATH < 512 || CFG_PATH > 65536
+#error "CFG_PATH must be 512 to 65536"
+#endif
+#if CFG_NAME < 256 || CFG_NAME > 1024
+#error "CFG_NAME must be 256 to 1024"
+#endif
+#if CFG_VALUE < 512 || CFG_VALUE > 65536
+#error "CFG_VALUE must be 512 to 65536"
+#endif
+#if CFG_FILTER < 64 || CFG_FILTER > 65536
+#error "CFG_FILTER must be 64 to 65536"
+#endif
+#if CFG_ACCOUNTS < 1 || CFG_ACCOUNTS > 10000
+#error "CFG_ACCOUNTS must be 1 to 10000"
+#endif
+#if CFG_CERT_DER < 2048 || CFG_CERT_DER > 16384
+#error "CFG_CERT_DER must be 2048 to 16384"
+#endif
+#if CFG_CERT_CHAIN < 1 || CFG_CERT_CHAIN > 32
+#error "CFG_CERT_CHAIN must be 1 to 32"
+#endif
+
+/* What knobs want of each other. */
+#if CFG_IO_OUT < CFG_CMD_LINE + 96
+#error "CFG_IO_OUT must hold one command line: raise it to CFG_CMD_LINE + 96"
 #endif
 #if CFG_SET_MESSAGES > CFG_RING
 #error "CFG_RING must hold a download set: raise it to CFG_SET_MESSAGES"
@@ -186,7 +351,21 @@
 #error "CFG_SET_MESSAGES must fit in one command: 11 bytes of CFG_CMD_LINE each"
 #endif
 #if CFG_UPLOADS >= CFG_RING
-#error "CFG_UPLOADS must be below CFG_RING"
+#error "CFG_UPLOADS must be below CFG_RING: raise that, or lower this"
+#endif
+#if CFG_FILE_BUF < CFG_TOKEN + 64 || CFG_FILE_BUF < CFG_NAME + 64
+#error "CFG_FILE_BUF must hold a name: raise it to CFG_TOKEN + 64"
+#endif
+#if CFG_FILTERS && CFG_FILTER > CFG_VALUE
+#error "CFG_VALUE must hold a folderfilter: raise it to CFG_FILTER"
+#endif
+#if CFG_TLS_MBEDTLS + CFG_TLS_BEARSSL + CFG_TLS_NONE != 1
+#error "one TLS library is wanted: say TLS=mbedtls, TLS=bearssl or TLS=none"
+#endif
+#if (CFG_TLS_MBEDTLS | CFG_TLS_BEARSSL | CFG_TLS_NONE | CFG_CRAM_MD5 | \
+	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
+	CFG_ADVICE | CFG_STATS | CFG_HELP) & ~1
+#error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 
 #endif

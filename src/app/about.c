@@ -1,10 +1,39 @@
-/* about: prints the memory table with its sum; see base/mem.h. */
+/* about: prints the version, the features built in, and the memory table with its sum; see base/mem.h. */
 #include "app/about.h"
 #include "app/ui.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config.h"
 #include "port/tls.h"
+
+static const struct {
+	const char *name;
+	bool on;
+} features[] = {
+	{"cram-md5", CFG_CRAM_MD5},
+	{"folderfilter", CFG_FILTERS},
+	{"remotepasscmd", CFG_PASSCMD},
+	{"show-cert", CFG_SHOW_CERT},
+	{"progress", CFG_PROGRESS},
+	{"advice", CFG_ADVICE},
+	{"stats", CFG_STATS},
+	{"help", CFG_HELP},
+};
+
+/* "built with: a b", or "without" those that are off; nothing if none is. */
+static void
+list(struct buf *b, const char *title, bool on)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		if (features[i].on == on) {
+			buf_fmt(b, "%s %s", n++ == 0 ? title : "",
+				features[i].name);
+		}
+	}
+	buf_str(b, n > 0 ? "\n" : "");
+}
 
 static void
 row(const struct mem_row *r, size_t *sum)
@@ -23,14 +52,17 @@ about(void)
 {
 	static const struct mem_row *const single[] = {&err_mem, &log_mem,
 		&ui_mem, &pool_mem};
-	char text[400];
+	char text[600];
 	size_t sum = 0;
 	struct buf b;
 
 	BUF_INIT(&b, text);
-	buf_fmt(&b, "wherry %s, %s, CA bundle %s\n\n    bytes  object\n",
+	buf_fmt(&b, "wherry %s, %s, CA bundle %s\n",
 		WHERRY_VERSION, tls_version(),
 		tls_system_ca()[0] != '\0' ? tls_system_ca() : "not found");
+	list(&b, "built with:", true);
+	list(&b, "built without:", false);
+	buf_str(&b, "\n    bytes  object\n");
 	ui_out(buf_get(&b));
 	for (const struct mem_row *r = main_mem; r->name != NULL; r++) {
 		row(r, &sum);

@@ -40,38 +40,6 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 	return a->err;
 }
 
-static void
-advise_login(const struct account *a)
-{
-	static const struct {
-		const char *host, *advice;
-	} rows[] = {
-		{"gmail.com", "Google wants an app password (2-step "
-			"verification on) or OAuth2"},
-		{"googlemail.com", "Google wants an app password (2-step "
-			"verification on) or OAuth2"},
-		{"outlook.", "Microsoft has switched passwords off for IMAP; "
-			"it wants OAuth2"},
-		{"office365.com", "Microsoft has switched passwords off for "
-			"IMAP; it wants OAuth2"},
-		{"mail.me.com", "iCloud wants an app-specific password"},
-		{"yahoo.", "Yahoo wants an app password"},
-		{"aol.com", "AOL wants an app password"},
-		{"gmx.", "IMAP has to be switched on in GMX's settings"},
-		{"web.de", "IMAP has to be switched on in web.de's settings"},
-		{"fastmail.com", "Fastmail wants an app password"},
-		{"yandex.", "Yandex wants an app password"},
-		{"zoho.", "Zoho wants an app password and IMAP switched on"},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (strstr(a->conf.host, rows[i].host) != NULL) {
-			log_msg(LOG_ERROR, "%s.", rows[i].advice);
-			return;
-		}
-	}
-}
-
 /* A person decides about the certificate, or the clock, with this in hand. */
 static void
 describe_peer(const struct account *a, enum err e)
@@ -139,8 +107,8 @@ end(struct account *a, enum err e, int64_t now_ms)
 	if (a->conn != NULL && (e == ERR_CERT || e == ERR_CLOCK)) {
 		describe_peer(a, e);
 	}
-	if (e == ERR_AUTH) {
-		advise_login(a);
+	if (CFG_ADVICE && e == ERR_AUTH) {
+		account_advise(a);
 	}
 	if (e == ERR_OK) {
 		account_keep_moment(a);
@@ -341,7 +309,7 @@ run(struct account *a, int64_t now_ms)
 
 	switch (a->phase) {
 	case ACCOUNT_PASSWORD:
-		e = account_password_step(a, now_ms);
+		e = CFG_PASSCMD ? account_passcmd_step(a, now_ms) : ERR_OK;
 		if (e == ERR_OK) {
 			a->phase = ACCOUNT_CONNECT;
 		}
@@ -413,37 +381,5 @@ account_stop(struct account *a)
 	a->stopping = true;
 	if (a->folder_open) {
 		folder_stop(&a->folder);
-	}
-}
-
-void
-account_progress(const struct account *a, int64_t now_ms, struct buf *out)
-{
-	const struct folder_stats *s = &a->folder.stats;
-	int64_t ms = now_ms - a->started_ms;
-	uint64_t bytes = a->total.down_bytes + s->down_bytes;
-	uint32_t left;
-
-	buf_fmt(out, "%s: ", a->conf.name);
-	if (a->phase != ACCOUNT_FOLDER) {
-		buf_str(out, a->phase < ACCOUNT_LIST ? "connecting" :
-			a->phase < ACCOUNT_LOGOUT ? "listing" : "logging out");
-		return;
-	}
-	buf_fmt(out, "folder %u of %u %s", a->folder_no, a->folder_count,
-		a->title);
-	if (s->down_todo > 0) {
-		buf_fmt(out, "  %u/%u", s->down, s->down_todo);
-	}
-	if (ms > 500 && bytes > 0) {
-		buf_fmt(out, "  %llu KiB  %llu KiB/s",
-			(unsigned long long)(bytes / 1024),
-			(unsigned long long)(bytes * 1000 / 1024 /
-				(uint64_t)ms));
-	}
-	left = s->down_todo > s->down ? s->down_todo - s->down : 0;
-	if (left > 0 && s->down > 0 && ms > 2000) {
-		buf_fmt(out, "  %llu s left", (unsigned long long)
-			((uint64_t)ms * left / s->down / 1000));
 	}
 }

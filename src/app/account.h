@@ -70,7 +70,7 @@ enum err account_begin(struct account *a, struct conf *conf, const char *name,
 enum err account_step(struct account *a, int64_t now_ms);
 int account_poll(const struct account *a, int *want, int64_t *deadline_ms);
 void account_stop(struct account *a); /* between two messages */
-/* One line of where it stands. */
+/* account_progress.c: one line of where it stands. */
 void account_progress(const struct account *a, int64_t now_ms,
 	struct buf *out);
 
@@ -83,7 +83,13 @@ void account_close(struct account *a);
 void account_moment(struct account *a);
 void account_keep_moment(const struct account *a);
 enum err account_password_begin(struct account *a, int64_t now_ms);
-enum err account_password_step(struct account *a, int64_t now_ms);
+/* Keeps the first line of what is in pass. */
+void account_password_line(struct account *a);
+/* account_passcmd.c: the password from a command */
+enum err account_passcmd_begin(struct account *a, int64_t now_ms);
+enum err account_passcmd_step(struct account *a, int64_t now_ms);
+/* account_advice.c: after a refused login */
+void account_advise(const struct account *a);
 /* account_folder.c: which folder next, with what rights */
 enum err account_next(struct account *a);
 void account_folder_done(struct account *a, enum err e);

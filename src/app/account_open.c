@@ -15,7 +15,6 @@
 
 #define MARKER ".wherry"
 #define ROOT "root" /* of the state: where the mail is, and when it was */
-#define PASSWORD_MS 60000
 /* Its three names are bounded by struct conf_account. */
 #define MARKER_BYTES 1024
 
@@ -277,7 +276,7 @@ account_open(struct account *a)
 void
 account_close(struct account *a)
 {
-	if (a->cmd_runs) {
+	if (CFG_PASSCMD && a->cmd_runs) {
 		proc_stop(&a->cmd);
 		a->cmd_runs = false;
 	}
@@ -290,9 +289,8 @@ account_close(struct account *a)
 	memset(a->conf.pass, 0, sizeof(a->conf.pass));
 }
 
-/* Keeps the first line of what is in pass. */
-static void
-first_line(struct account *a)
+void
+account_password_line(struct account *a)
 {
 	struct span s = {a->pass, a->pass_n};
 
@@ -322,7 +320,7 @@ from_file(struct account *a)
 			"is longer than %d bytes", a->conf.passfile,
 			(int)sizeof(a->pass) - 2);
 	}
-	first_line(a);
+	account_password_line(a);
 	if (e == ERR_OK && a->pass[0] == '\0') {
 		return err_set(ERR_CONF, "remotepassfile: %s: its first line "
 			"is empty", a->conf.passfile);
@@ -352,9 +350,6 @@ ask(struct account *a)
 enum err
 account_password_begin(struct account *a, int64_t now_ms)
 {
-	enum err e;
-
-	a->deadline_ms = now_ms + PASSWORD_MS;
 	if (a->conf.pass[0] != '\0') {
 		memcpy(a->pass, a->conf.pass, sizeof(a->pass));
 		return ERR_OK;
@@ -362,49 +357,8 @@ account_password_begin(struct account *a, int64_t now_ms)
 	if (a->conf.passfile[0] != '\0') {
 		return from_file(a);
 	}
-	if (a->conf.passcmd[0] == '\0') {
-		return ask(a);
+	if (CFG_PASSCMD && a->conf.passcmd[0] != '\0') {
+		return account_passcmd_begin(a, now_ms);
 	}
-	e = proc_start(&a->cmd, a->conf.passcmd);
-	a->cmd_runs = e == ERR_OK;
-	return e == ERR_OK ? ERR_AGAIN : e;
-}
-
-enum err
-account_password_step(struct account *a, int64_t now_ms)
-{
-	size_t n = 0;
-	int status = 0;
-	enum err e = ERR_OK;
-
-	if (now_ms >= a->deadline_ms) {
-		return err_set(ERR_TIMEOUT, "remotepasscmd did not end in %d "
-			"seconds", PASSWORD_MS / 1000);
-	}
-	while (e == ERR_OK) {
-		if (a->pass_n + 1 >= sizeof(a->pass)) {
-			return err_set(ERR_LIMIT,
-				"remotepasscmd prints more than %d bytes",
-				(int)sizeof(a->pass) - 1);
-		}
-		e = net_read(a->cmd.fd, a->pass + a->pass_n,
-			sizeof(a->pass) - 1 - a->pass_n, &n);
-		a->pass_n += e == ERR_OK ? n : 0;
-	}
-	if (e != ERR_END) {
-		return e;
-	}
-	e = proc_wait(&a->cmd, &status);
-	if (e == ERR_AGAIN) {
-		return e;
-	}
-	proc_stop(&a->cmd);
-	a->cmd_runs = false;
-	first_line(a);
-	if (status != 0 || a->pass[0] == '\0') {
-		return err_set(ERR_CONF, "remotepasscmd failed (exit status %d)%s",
-			status, a->pass[0] == '\0' ? " and printed nothing"
-						    : "");
-	}
-	return e;
+	return ask(a);
 }

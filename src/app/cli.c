@@ -3,10 +3,14 @@
 
 #include "app/cli.h"
 #include "base/span.h"
+#include "config.h"
 
+#if CFG_HELP
 const char cli_help[] =
 	"usage: wherry [options]              sync all accounts once\n"
+#if CFG_SHOW_CERT
 	"       wherry show-cert HOST[:PORT]  the server's certificates as PEM\n"
+#endif
 	"\n"
 	"  -c FILE      configuration (else wherry.conf, else offlineimaprc)\n"
 	"  -a A,B       only these accounts\n"
@@ -16,12 +20,18 @@ const char cli_help[] =
 	"  -d imap      show the lines on the wire (no passwords)\n"
 	"  -o           sync once (which is what wherry does anyway)\n"
 	"  --dry-run    say what would be done, do nothing\n"
+#if CFG_STATS
 	"  --stats      end with one line of what it cost\n"
+#endif
 	"  --version    the version; -V also libraries and memory; -h this\n"
 	"\n"
 	"exit status: 0 all in step, 1 something failed, 2 a person has to\n"
 	"look, 64 wrong use, 73 cannot write, 75 try again later, 77 login\n"
 	"refused, 78 configuration\n";
+#else
+const char cli_help[] = "wherry " WHERRY_VERSION ": its options are in the "
+	"manual page; this build has no list of them (CFG_HELP)\n";
+#endif
 
 static enum err
 with_value(struct cli *c, char option, const char *value)
@@ -59,6 +69,10 @@ long_option(struct cli *c, struct span word)
 	if (span_is(word, "--dry-run")) {
 		c->dry_run = true;
 	} else if (span_is(word, "--stats")) {
+		if (!CFG_STATS) {
+			return err_set(ERR_USAGE, "this wherry was built "
+				"without --stats (CFG_STATS)");
+		}
 		c->stats = true;
 	} else if (span_is(word, "--version")) {
 		c->verb = CLI_VERSION;
@@ -100,6 +114,10 @@ verb(struct cli *c, char **argv, int argc, int *i)
 {
 	if (!span_is(span_of(argv[*i]), "show-cert")) {
 		return err_set(ERR_USAGE, "unknown word %s", argv[*i]);
+	}
+	if (!CFG_SHOW_CERT) {
+		return err_set(ERR_USAGE, "this wherry was built without "
+			"show-cert (CFG_SHOW_CERT)");
 	}
 	if (*i + 1 >= argc) {
 		return err_set(ERR_USAGE, "show-cert needs HOST[:PORT]");

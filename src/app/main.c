@@ -115,7 +115,7 @@ show(const struct account *a, int64_t now_ms)
 	char text[1200];
 	struct buf b;
 
-	if (ui_is_live()) {
+	if (CFG_PROGRESS && ui_is_live()) {
 		BUF_INIT(&b, text);
 		account_progress(a, now_ms, &b);
 		ui_live(buf_get(&b), now_ms);
@@ -275,7 +275,7 @@ sync_all(const struct cli *cli)
 	loop(&r);
 	check_asked(&r);
 	conf_close(&main_conf);
-	if (cli->stats) {
+	if (CFG_STATS && cli->stats) {
 		stats(&r, started);
 	}
 	return outcome_status();
@@ -296,7 +296,7 @@ dispatch(const struct cli *cli)
 		return 0;
 	case CLI_SHOW_CERT:
 		sys_signals();
-		return show_cert(cli->target);
+		return CFG_SHOW_CERT ? show_cert(cli->target) : EXIT_USAGE;
 	case CLI_SYNC:
 	default:
 		return sync_all(cli);

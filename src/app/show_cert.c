@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "port/sys.h"
 
+#if CFG_SHOW_CERT
+
 static enum err
 parse(const char *target, char *host, size_t cap, uint16_t *port)
 {
@@ -126,3 +128,5 @@ show_cert(const char *target)
 	pool_release(c);
 	return outcome_status();
 }
+
+#endif

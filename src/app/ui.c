@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config.h"
 #include "port/sys.h"
 
 #define LINE 4096
@@ -77,7 +78,8 @@ ui_begin(const char *name, bool wire)
 			continue;
 		}
 		ui_state.ui = &uis[i];
-		ui_state.live = uis[i].live && sys_isatty(2) && !wire;
+		ui_state.live = CFG_PROGRESS && uis[i].live &&
+			sys_isatty(2) && !wire;
 		log_limit(wire ? LOG_WIRE : LOG_INFO);
 		log_to(sink, NULL);
 		return ERR_OK;
@@ -105,6 +107,7 @@ ui_may_ask(void)
 	return ui_state.ui->ask && sys_isatty(2);
 }
 
+#if CFG_PROGRESS
 void
 ui_live(struct span text, int64_t now_ms)
 {
@@ -126,6 +129,7 @@ ui_live(struct span text, int64_t now_ms)
 	ui_state.shown = true;
 	ui_state.drawn_ms = now_ms;
 }
+#endif
 
 void
 ui_out(struct span text)

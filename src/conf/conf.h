@@ -91,15 +91,15 @@ struct conf_account {
 	char user[256];
 	char pass[512];		 /* remotepass; secret */
 	char passfile[CFG_PATH];
-	char passcmd[1024];
+	char passcmd[CFG_PASSCMD ? 1024 : 1];
 	bool ssl, starttls;
 	char ca_file[CFG_PATH];	 /* sslcacertfile; "" not set; "OS-DEFAULT" */
 	char fingerprint[1024];
 	char auth[256];		 /* auth_mechanisms, "" default order */
 	bool remote_readonly, remote_createfolders, remote_sync_deletes;
 	bool expunge;
-	char filter_remote[CFG_VALUE + 1]; /* folderfilter, "" none */
-	char filter_local[CFG_VALUE + 1];
+	char filter_remote[CFG_FILTERS ? CFG_FILTER + 1 : 1]; /* "" none */
+	char filter_local[CFG_FILTERS ? CFG_FILTER + 1 : 1];
 };
 enum err conf_account(struct conf *c, const char *name,
 	struct conf_account *out);

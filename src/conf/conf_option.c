@@ -128,7 +128,7 @@ const struct conf_option conf_options[] = {
 		"the password; write %% for a percent sign"),
 	ROW("remotepassfile", IN_IMAP, PATH, USED, NULL,
 		"file whose first line is the password"),
-	ROW("remotepasscmd", IN_IMAP, TEXT, USED, NULL,
+	ROW("remotepasscmd", IN_IMAP, COMMAND, USED, NULL,
 		"command whose first line of output is the password; wherry's "
 		"own"),
 	ROW("ssl", IN_IMAP, BOOL, USED, "yes", "TLS from the first byte"),
@@ -303,6 +303,12 @@ conf_option_wrong(const struct conf_option *o, const char *value)
 	bool yes;
 
 	switch (o->type) {
+	case TYPE_COMMAND:
+		if (!CFG_PASSCMD) {
+			return "this wherry was built without it (CFG_PASSCMD)";
+		}
+		return span_find(s, '\n') == s.n ? NULL :
+			"has more than one line";
 	case TYPE_LIST:
 		return NULL;
 	case TYPE_TEXT:

@@ -146,5 +146,8 @@ enum err imap_session_event(struct imap_conn *c);
 enum err imap_session_up(struct imap_conn *c);
 enum err imap_conn_fail(struct imap_conn *c, enum err e);
 enum err imap_conn_raw(struct imap_conn *c, struct span line);
+/* imap_cram.c: in base64, as it goes out; out->err says what was wrong. */
+void imap_cram_response(const struct imap_login *login, struct span challenge,
+	struct buf *out);
 
 #endif

@@ -15,9 +15,14 @@
 #include "base/codec.h"
 #include "base/log.h"
 #include "imap/imap_conn.h"
-#include "port/hash.h"
 
-enum { MECH_NONE, MECH_PLAIN, MECH_LOGIN, MECH_CRAM_MD5 };
+enum {
+	MECH_NONE,
+	MECH_PLAIN,
+	MECH_LOGIN,
+	MECH_CRAM_MD5,
+	MECH_LAST = CFG_CRAM_MD5 ? MECH_CRAM_MD5 : MECH_LOGIN
+};
 
 static const struct mech {
 	const char *name;
@@ -76,7 +81,7 @@ choose(const struct imap_conn *c)
 		size_t comma = span_find(list, ',');
 		struct span one = span_trim(span_upto(list, comma));
 
-		for (uint8_t m = MECH_PLAIN; m <= MECH_CRAM_MD5; m++) {
+		for (uint8_t m = MECH_PLAIN; m <= MECH_LAST; m++) {
 			if (span_iis(one, mechs[m].name) && usable(c, m)) {
 				return m;
 			}
@@ -105,30 +110,6 @@ plain_response(struct imap_conn *c, struct buf *out)
 }
 
 static void
-cram_response(struct imap_conn *c, struct span challenge, struct buf *out)
-{
-	char clear[768], answer[512];
-	uint8_t digest[16];
-	struct buf b, a;
-
-	BUF_INIT(&b, clear);
-	BUF_INIT(&a, answer);
-	if (base64_dec(&b, challenge) != ERR_OK) {
-		out->err = ERR_PROTO;
-		return;
-	}
-	out->err = hash_hmac_md5(c->login->pass, strlen(c->login->pass), b.p,
-		b.n, digest);
-	if (out->err != ERR_OK) {
-		return;
-	}
-	buf_str(&a, c->login->user);
-	buf_char(&a, ' ');
-	buf_hex(&a, digest, sizeof(digest));
-	base64_enc(out, buf_get(&a));
-}
-
-static void
 quoted(struct imap_conn *c, const char *text)
 {
 	imap_mailbox(c, span_of(text)); /* same quoting, same refusals */
@@ -149,8 +130,10 @@ no_mechanism(struct imap_conn *c)
 	}
 	return err_set(ERR_AUTH,
 		"%s offers no login mechanism that can be used "
-		"(auth_mechanisms; PLAIN, LOGIN and CRAM-MD5 are built in)",
-		c->login->host);
+		"(auth_mechanisms; %s)", c->login->host, CFG_CRAM_MD5
+			? "PLAIN, LOGIN and CRAM-MD5 are built in"
+			: "PLAIN and LOGIN are built in, CRAM-MD5 is not: "
+			  "CFG_CRAM_MD5");
 }
 
 static enum err
@@ -203,8 +186,8 @@ answer_challenge(struct imap_conn *c)
 	c->mech_used = true;
 	if (c->mech == MECH_PLAIN) {
 		plain_response(c, &b);
-	} else if (c->mech == MECH_CRAM_MD5) {
-		cram_response(c, c->ev.text, &b);
+	} else if (CFG_CRAM_MD5 && c->mech == MECH_CRAM_MD5) {
+		imap_cram_response(c->login, c->ev.text, &b);
 	} else {
 		return err_set(ERR_PROTO, "%s: unexpected challenge",
 			c->login->host);

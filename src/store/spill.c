@@ -13,6 +13,7 @@
 #include "store/spill.h"
 
 #define ENTRY 4096u
+#define LEAST 512u
 #define LENGTH 2u
 
 static enum err
@@ -34,7 +35,7 @@ spill_begin(struct spill *s, fs_fd dir, const char *name, void *buf, size_t cap)
 	s->fd = FS_NONE;
 	s->buf = buf;
 	s->cap = cap;
-	if (label.n == 0 || label.n >= sizeof(s->name) || cap < 2 * ENTRY) {
+	if (label.n == 0 || label.n >= sizeof(s->name) || cap < LEAST) {
 		fail(s, err_set(ERR_USAGE, "spill: name or buffer"));
 		return;
 	}
@@ -78,7 +79,7 @@ spill_add(struct spill *s, const void *p, size_t n, uint64_t *offset)
 	if (s->reading) {
 		return fail(s, err_set(ERR_USAGE, "spill: add after rewind"));
 	}
-	if (n == 0 || n > ENTRY) {
+	if (n == 0 || n > ENTRY || n > s->cap - LENGTH) {
 		return fail(s, err_set(ERR_LIMIT, "an entry of %zu bytes in %s",
 			n, s->name));
 	}

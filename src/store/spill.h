@@ -1,6 +1,7 @@
 /*
  * spill: a temporary file written once in order and read back in order, of
- * variable-length entries (1 to 4,096 bytes), through a buffer of the caller.
+ * variable-length entries (1 to 4,096 bytes, and two bytes less than the
+ * buffer), through a buffer of the caller.
  * Removed at the end; not durable. Entries also have an offset to get one
  * again at random.
  */
@@ -24,7 +25,7 @@ struct spill {
 	enum err err;
 };
 
-/* cap 8192 or more. Leftovers of that name are replaced. No file is made as
+/* cap 512 or more. Leftovers of that name are replaced. No file is made as
  * long as all entries fit in the buffer. */
 void spill_begin(struct spill *s, fs_fd dir, const char *name, void *buf,
 	size_t cap);

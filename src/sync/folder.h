@@ -257,10 +257,11 @@ struct folder {
 	uint8_t arena[CFG_SORT_ARENA];
 	uint8_t windows[CFG_WINDOWS][CFG_WINDOW * LISTED_REC];
 	uint8_t open_arena[CFG_WINDOW * LISTED_REC];
-	uint8_t table_buf[8192];
-	uint8_t names_buf[8192], fresh_buf[8192], doomed_buf[8192];
-	char walk_buf[8192];
-	char body_buf[4096];
+	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
+	uint8_t names_buf[CFG_FILE_BUF], fresh_buf[CFG_FILE_BUF];
+	uint8_t doomed_buf[CFG_FILE_BUF];
+	char walk_buf[CFG_FILE_BUF];
+	char body_buf[CFG_FILE_BUF / 2];
 };
 
 /* Starts; conn is ready and has nothing in flight. */

@@ -30,10 +30,10 @@ struct folders {
 	uint32_t remote_n, refused; /* listed; reported and left out */
 	uint8_t next[FOLDERS_REC];
 	char prefix[128];
-	uint8_t names_buf[8192];
-	uint8_t arena[16384];
-	uint8_t level_buf[2][8192];
-	char walk_buf[4096];
+	uint8_t names_buf[CFG_FILE_BUF];
+	uint8_t arena[CFG_FOLDERS_ARENA];
+	uint8_t level_buf[2][CFG_FILE_BUF];
+	char walk_buf[CFG_FILE_BUF / 2];
 };
 
 /* dir: where spill files may be. */

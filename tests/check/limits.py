@@ -3,8 +3,9 @@
 
 For each CFG_ knob: its default stands on its line of doc/LIMITS.md; Kconfig
 has it with the same default, the same sentences as help, and a range that
-config.h enforces; and what either of them names exists. Tests that LIMITS.md
-points at exist, too.
+config.h enforces (a number) or as a switch that config.h holds to 0 and 1; and
+what either of them names exists. A preset, config/*.config, names what there
+is, within its range. Tests that LIMITS.md points at exist, too.
 
 	limits.py         the files of this tree
 	limits.py DIR     those of another (the checks are tested with damaged
@@ -50,16 +51,37 @@ def enforced(text):
     return out
 
 
-def entries(text):
-    """{name: {default, range, help}} of a Kconfig file."""
+def switches(text):
+    """Names that config.h holds to 0 and 1."""
+    m = re.search(r"#if \(([^)]*)\) & ~1\n#error", text)
+    return re.findall(r"CFG_\w+", m.group(1)) if m else []
+
+
+def choices(text):
+    """{member: is it the default} of the choices of a Kconfig file."""
     out = {}
+    for part in re.findall(r"^choice$(.*?)^endchoice$", text, re.S | re.M):
+        first = re.search(r"^\tdefault (\w+)$", part, re.M).group(1)
+        for name in re.findall(r"^config (\w+)$", part, re.M):
+            out[name] = name == first
+    return out
+
+
+def entries(text):
+    """{name: {type, default, range, depends, help}} of a Kconfig file."""
+    out, chosen = {}, choices(text)
     for part in re.split(r"^(?=config )", text, flags=re.M)[1:]:
         name = part.split()[1]
-        e = {"default": None, "range": None, "help": ""}
+        e = {"type": None, "default": None, "range": None, "depends": None,
+             "help": ""}
         lines = part.split("\n")
         for i, line in enumerate(lines[1:], 1):
             words = line.split()
-            if words[:1] == ["default"]:
+            if words[:1] in (["bool"], ["int"]):
+                e["type"] = words[0]
+            elif words[:2] == ["depends", "on"]:
+                e["depends"] = words[2]
+            elif words[:1] == ["default"]:
                 e["default"] = words[1]
             elif words[:1] == ["range"]:
                 e["range"] = (words[1], words[2])
@@ -71,8 +93,60 @@ def entries(text):
                     body.append(more)
                 e["help"] = plain("\n".join(body))
                 break
+        if e["type"] == "bool":
+            on = chosen.get(name, e["default"] == "y")
+            e["default"] = "1" if on else "0"
         out[name] = e
     return out
+
+
+def presets(top):
+    """{name: [(line number, knob, value)]} of config/*.config."""
+    out = {}
+    for name in sorted(os.listdir(os.path.join(top, "config"))):
+        if not name.endswith(".config"):
+            continue
+        out[name] = []
+        lines = read(top, "config/" + name).split("\n")
+        for number, line in enumerate(lines, 1):
+            m = re.match(r"(?:# )?(\w+)(?:=(\w+)| is not set)$", line)
+            if m and (line[0] != "#" or m.group(2) is None):
+                out[name].append((number, m.group(1), m.group(2) or "n"))
+    return out
+
+
+def check_preset(lines, known, kconfig):
+    for number, name, value in lines:
+        e = kconfig.get(name)
+        if e is None or name not in known:
+            yield "line %d: there is no %s" % (number, name)
+        elif e["type"] == "bool":
+            if value not in "yn":
+                yield "line %d: %s is a switch" % (number, name)
+        elif not value.isdigit():
+            yield "line %d: %s is a number" % (number, name)
+        elif not int(e["range"][0]) <= int(value) or (
+                e["range"][1].isdigit() and
+                int(value) > int(e["range"][1])):
+            yield "line %d: %s is out of range" % (number, name)
+
+
+def check_type(name, e, forced, held, kconfig):
+    if e["type"] == "bool":
+        if name not in held:
+            yield "config.h does not hold it to 0 and 1"
+        if e["range"]:
+            yield "a switch has no range"
+    elif e["type"] == "int":
+        least, most = forced.get(name, (None, None))
+        if not e["range"] or e["range"] != (least, most):
+            yield "Kconfig has range %s, config.h enforces %s to %s" % (
+                e["range"], least, most)
+    else:
+        yield "Kconfig gives no type"
+    on = e["depends"]
+    if on and kconfig.get(on, {}).get("type") != "bool":
+        yield "depends on %s, which is no switch" % on
 
 
 def rows(text):
@@ -86,7 +160,7 @@ def rows(text):
     return out
 
 
-def check_knob(name, default, comment, kconfig, limits, forced):
+def check_knob(name, default, comment, kconfig, limits, forced, held):
     bad = []
     e = kconfig.get(name)
     if e is None:
@@ -98,15 +172,11 @@ def check_knob(name, default, comment, kconfig, limits, forced):
         if e["help"] != comment:
             bad.append("help of Kconfig is not the comment of config.h:\n"
                        "    %s\n    %s" % (e["help"], comment))
-        least, most = forced.get(name, (None, None))
-        if least and (not e["range"] or e["range"][0] != least or
-                      (most and e["range"][1] != most)):
-            bad.append("Kconfig has range %s, config.h enforces %s to %s" % (
-                e["range"], least, most))
+        bad += check_type(name, e, forced, held, kconfig)
     mine = limits.get(name, [])
     if len(mine) != 1:
         bad.append("%d rows in doc/LIMITS.md" % len(mine))
-    elif mine[0][1].replace(",", "") != default:
+    elif {"y": "1", "n": "0"}.get(mine[0][1], mine[0][1]) != default:
         bad.append("doc/LIMITS.md says %s, config.h %s" % (
             mine[0][1], default))
     elif len(mine[0]) < 4 or not all(mine[0]):
@@ -132,8 +202,15 @@ def check(top, say=print):
     limits_text = read(top, "doc/LIMITS.md")
     known, forced = knobs(config), enforced(config)
     kconfig, limits = entries(read(top, "Kconfig")), rows(limits_text)
-    results = [(n, check_knob(n, d, c, kconfig, limits, forced))
+    held = switches(config)
+    results = [(n, check_knob(n, d, c, kconfig, limits, forced, held))
                for n, (d, c) in known.items()]
+    results += [(n, ["config.h does not define it"])
+                for n in held if n not in known]
+    for name, lines in presets(top).items():
+        results.append((name, list(check_preset(lines, known, kconfig))))
+    if set(presets(top)) != {n + ".config" for n in PRESETS}:
+        results.append(("presets", ["there should be %s" % (PRESETS,)]))
     for name in sorted(set(re.findall(r"#ifndef (CFG_\w+)", config)) -
                        set(known)):
         results.append((name, ["its definition is not understood"]))
@@ -151,7 +228,24 @@ def check(top, say=print):
     return len(results) - failed, failed
 
 
+PRESETS = ("full", "nas", "router", "tiny")
 DAMAGES = [
+    ("config.h", r"CFG_RING < 32", "CFG_RING < 31"),
+    ("config.h", r"#define CFG_STATS 1", "#define CFG_STATS 0"),
+    ("config.h", r"\| CFG_STATS", ""),
+    ("config.h", r"#define CFG_TLS_NONE 0", "#define CFG_TLS_NONE 1"),
+    ("Kconfig", r"default CFG_TLS_MBEDTLS", "default CFG_TLS_NONE"),
+    ("Kconfig", r"depends on CFG_FILTERS", "depends on CFG_FILTER"),
+    ("Kconfig", r"depends on CFG_FILTERS", "depends on CFG_SIEVES"),
+    ("Kconfig", r"bool \"The option --stats\"", "tristate \"Stats\""),
+    ("Kconfig", r"(--stats\"\n\tdefault) y", r"\1 n"),
+    ("Kconfig", r"range 1 255", "range 1 256"),
+    ("config/tiny.config", r"CFG_RING=", "CFG_RINGS="),
+    ("config/tiny.config", r"CFG_RING=\d+", "CFG_RING=y"),
+    ("config/tiny.config", r"CFG_RING=\d+", "CFG_RING=31"),
+    ("config/tiny.config", r"CFG_WINDOWS=\d+", "CFG_WINDOWS=17"),
+    ("config/tiny.config", r"# CFG_STATS is", "# CFG_STATISTICS is"),
+    ("doc/LIMITS.md", r"\| `CFG_STATS` \| y", "| `CFG_STATS` | n"),
     ("config.h", r"#define CFG_RING \d+", "#define CFG_RING 7"),
     ("config.h", r"/\* Windows of the", "/* Panes of the"),
     ("config.h", r"#ifndef CFG_RING", "#ifndef CFG_NEW\n#define CFG_NEW 1\n"
@@ -172,7 +266,7 @@ def self_test():
         with tempfile.TemporaryDirectory() as d:
             for part in ("config.h", "Kconfig"):
                 shutil.copy(os.path.join(TOP, part), d)
-            for part in ("doc", "tests"):
+            for part in ("doc", "tests", "config"):
                 shutil.copytree(os.path.join(TOP, part),
                                 os.path.join(d, part),
                                 ignore=shutil.ignore_patterns("corpus"))

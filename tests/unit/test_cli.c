@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "app/cli.h"
+#include "config.h"
 
 static char storage[512];
 static struct cli cli;
@@ -100,8 +101,8 @@ static void
 switches(void **unused)
 {
 	(void)unused;
-	assert_int_equal(parse("-o|--dry-run|--stats"), ERR_OK);
-	assert_true(cli.dry_run && cli.stats);
+	assert_int_equal(parse("-o|--dry-run"), ERR_OK);
+	assert_true(cli.dry_run && !cli.stats);
 	assert_int_equal(cli.verb, CLI_SYNC);
 	assert_int_equal(parse("-h"), ERR_OK);
 	assert_int_equal(cli.verb, CLI_HELP);
@@ -111,6 +112,15 @@ switches(void **unused)
 	assert_int_equal(cli.verb, CLI_VERSION);
 	assert_int_equal(parse("-V"), ERR_OK);
 	assert_int_equal(cli.verb, CLI_ABOUT);
+}
+
+static void
+stats(void **unused)
+{
+	(void)unused;
+	assert_int_equal(parse("--stats"), CFG_STATS ? ERR_OK : ERR_USAGE);
+	assert_true(cli.stats == CFG_STATS);
+	assert_true(CFG_STATS || strstr(err_detail(), "CFG_STATS") != NULL);
 }
 
 /* Letters in one word, as OfflineIMAP takes them. */
@@ -135,6 +145,11 @@ static void
 show_cert(void **unused)
 {
 	(void)unused;
+	if (!CFG_SHOW_CERT) {
+		assert_int_equal(parse("show-cert|h"), ERR_USAGE);
+		assert_non_null(strstr(err_detail(), "CFG_SHOW_CERT"));
+		return;
+	}
 	assert_int_equal(parse("show-cert|example.org:993"), ERR_OK);
 	assert_int_equal(cli.verb, CLI_SHOW_CERT);
 	assert_string_equal(cli.target, "example.org:993");
@@ -193,13 +208,16 @@ help_is_true(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		char line[64];
+		bool known = (i != 7 || CFG_STATS) &&
+			(i != 11 || CFG_SHOW_CERT);
 
-		assert_non_null(strstr(cli_help, words[i]));
+		assert_true((strstr(cli_help, words[i]) != NULL) ==
+			(CFG_HELP && known));
 		strcpy(line, words[i]);
 		if (strchr("caful", words[i][1]) != NULL || i == 11) {
 			strcat(line, "|v");
 		}
-		assert_int_equal(parse(line), ERR_OK);
+		assert_int_equal(parse(line), known ? ERR_OK : ERR_USAGE);
 	}
 	for (const char *p = cli_help; *p != '\0';) { /* fits a terminal */
 		size_t n = strcspn(p, "\n");
@@ -219,6 +237,7 @@ main(void)
 		cmocka_unit_test(values_that_look_like_options),
 		cmocka_unit_test(the_last_wins),
 		cmocka_unit_test(switches),
+		cmocka_unit_test(stats),
 		cmocka_unit_test(bundles),
 		cmocka_unit_test(show_cert),
 		cmocka_unit_test(wrong),

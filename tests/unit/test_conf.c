@@ -316,6 +316,18 @@ limits(void **state)
 #define ACCOUNT "[Account X]\nlocalrepository = L\nremoterepository = R\n"
 #define BASE GENERAL ACCOUNT LOCAL REMOTE
 
+/* Options that a build may be without. */
+#if CFG_FILTERS
+#define FILTER(text) text
+#else
+#define FILTER(text) ""
+#endif
+#if CFG_PASSCMD
+#define PASSCMD(text) text
+#else
+#define PASSCMD(text) ""
+#endif
+
 static void
 account_defaults(void **state)
 {
@@ -368,16 +380,16 @@ account_set(void **state)
 		"[Repository L]\ntype = GmailMaildir\n"
 		"localfolders = ${WHERE}/me$\nsep = /\nreadonly = yes\n"
 		"createfolders = off\nsync_deletes = 0\n"
-		"folderfilter = lambda f: f not in [\n   'a',\n   'b']\n"
+		FILTER("folderfilter = lambda f: f not in [\n   'a',\n   'b']\n")
 		"[Repository R]\ntype = IMAP\nremotehost = h\nssl = no\n"
 		"starttls = False\nremoteuser = u\nremotepass = 50%%\n"
-		"remotepassfile = ~/pw\nremotepasscmd = pass x\n"
+		"remotepassfile = ~/pw\n" PASSCMD("remotepasscmd = pass x\n")
 		"sslcacertfile = OS-DEFAULT\nmaxconnections = 3\n"
 		"cert_fingerprint = 00:11:22:33:44:55:66:77:88:99:"
 		"aa:BB:cc:dd:ee:ff:00:11:22:33\n"
 		"auth_mechanisms = PLAIN,\n LOGIN\nexpunge = no\n"
 		"readonly = on\ncreatefolders=no\nsync_deletes=no\n"
-		"folderfilter = lambda f: f in ['%(remoteuser)s']\n");
+		FILTER("folderfilter = lambda f: f in ['%(remoteuser)s']\n"));
 	snprintf(want, sizeof(want), "%s/pw", dir);
 	write_file(want, "x\n", 2, 0640);
 	assert_int_equal(conf_general(&c, &general), ERR_OK);
@@ -398,11 +410,12 @@ account_set(void **state)
 		account.remote_sync_deletes || account.expunge ||
 		account.ssl || account.starttls);
 	assert_string_equal(account.filter_local,
-		"lambda f: f not in [\n'a',\n'b']");
-	assert_string_equal(account.filter_remote, "lambda f: f in ['u']");
+		FILTER("lambda f: f not in [\n'a',\n'b']"));
+	assert_string_equal(account.filter_remote,
+		FILTER("lambda f: f in ['u']"));
 	assert_int_equal(account.port, 143);
 	assert_string_equal(account.pass, "50%");
-	assert_string_equal(account.passcmd, "pass x");
+	assert_string_equal(account.passcmd, PASSCMD("pass x"));
 	snprintf(want, sizeof(want), "%s/pw", dir);
 	assert_string_equal(account.passfile, want);
 	assert_string_equal(account.ca_file, "OS-DEFAULT");
@@ -547,9 +560,11 @@ bad_values(void **state)
 	stops(BASE "cert_fingerprint = zz\n", "digests in hex");
 	stops(BASE "remotepass = a%b\n", "write %% for a percent sign");
 	stops(BASE "remotepass = a\n b\n", "more than one line");
-	stops(BASE "folderfilter = lambda f: re.search('x', f)\n",
-		"rc:13: [Repository R] folderfilter: not understood at "
-		"\"re.search('x', f)\"");
+	if (CFG_FILTERS) {
+		stops(BASE "folderfilter = lambda f: re.search('x', f)\n",
+			"rc:13: [Repository R] folderfilter: not understood "
+			"at \"re.search('x', f)\"");
+	}
 	stops(BASE "folderfilter =\n", "is empty");
 	stops(GENERAL ACCOUNT LOCAL "sep = x\n" REMOTE, "sep: not . or /");
 	stops(GENERAL "fsync = perhaps\n" ACCOUNT LOCAL REMOTE, "fsync: not");
@@ -659,6 +674,42 @@ field_limits(void **state)
 	}
 	assert_non_null(strstr(err_detail(), "[Repository R] remoteuser: "
 		"longer than the 255"));
+}
+
+/* A filter that just fits, and one byte more. */
+static void
+filter_limit(void **state)
+{
+	static char text[sizeof(BASE) + CFG_FILTER + 100];
+	const char *head = BASE "folderfilter = lambda f: f == '";
+
+	(void)state;
+	for (int n = CFG_FILTER; CFG_FILTERS && n <= CFG_FILTER + 1; n++) {
+		snprintf(text, sizeof(text), "%s%0*d'\n", head, n - 17, 0);
+		open_text(text);
+		assert_int_equal(conf_account(&c, "X", &account),
+			n == CFG_FILTER ? ERR_OK : ERR_LIMIT);
+		assert_int_equal(strlen(account.filter_remote),
+			n == CFG_FILTER ? CFG_FILTER : 0);
+		conf_close(&c);
+	}
+}
+
+/* Options that this build is without stop it; they are never passed over. */
+static void
+built_without(void **state)
+{
+	(void)state;
+	if (!CFG_FILTERS) {
+		stops(BASE "folderfilter = lambda f: f in ['a']\n",
+			"[Repository R] folderfilter: this wherry was built "
+			"without it (CFG_FILTERS)");
+	}
+	if (!CFG_PASSCMD) {
+		stops(BASE "remotepasscmd = pass\n", "[Repository R] "
+			"remotepasscmd: this wherry was built without it "
+			"(CFG_PASSCMD)");
+	}
 }
 
 static void
@@ -915,6 +966,10 @@ main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(notes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(field_limits, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(filter_limit, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(built_without, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(named_accounts, set_up,
 			tear_down),

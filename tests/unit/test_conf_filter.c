@@ -7,6 +7,8 @@
 #include "conf/conf.h"
 #include "guard.h"
 
+#if CFG_FILTERS
+
 static enum err
 run(const char *expression, const char *folder, size_t n, bool *accept)
 {
@@ -223,10 +225,28 @@ long_lists(void **state)
 	yes(e, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 }
 
+#else
+
+static void
+switched_off(void **state)
+{
+	bool accept = false;
+
+	(void)state;
+	assert_int_equal(conf_filter("", SPAN("a"), &accept), ERR_OK);
+	assert_true(accept);
+	assert_int_equal(conf_filter("lambda f: f == 'a'", SPAN("a"), &accept),
+		ERR_CONF);
+	assert_non_null(strstr(err_detail(), "CFG_FILTERS"));
+}
+
+#endif
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+#if CFG_FILTERS
 		cmocka_unit_test(lists),
 		cmocka_unit_test(substrings),
 		cmocka_unit_test(literals),
@@ -234,6 +254,9 @@ main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(every_cut),
 		cmocka_unit_test(long_lists),
+#else
+		cmocka_unit_test(switched_off),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,9 +153,21 @@ test_limits(void **st)
 	spill_begin(&s, dir.dir, "t", buffer, CAP);
 	assert_int_equal(spill_add(&s, p, 0, NULL), ERR_LIMIT);
 	spill_end(&s);
-	spill_begin(&s, dir.dir, "t", buffer, CAP - 1);
+	spill_begin(&s, dir.dir, "t", buffer, 511);
 	assert_int_equal(spill_add(&s, p, 1, NULL), ERR_USAGE);
 	spill_end(&s);
+	for (size_t i = 510; i <= 511; i++) { /* just fits; one more */
+		enum err want = i == 510 ? ERR_OK : ERR_LIMIT;
+
+		spill_begin(&s, dir.dir, "t", buffer, 512);
+		assert_int_equal(spill_add(&s, p, 1, NULL), ERR_OK);
+		assert_int_equal(spill_add(&s, p, i, NULL), want);
+		assert_int_equal(spill_rewind(&s), want);
+		assert_int_equal(spill_next(&s, &q, &n), want);
+		assert_int_equal(spill_next(&s, &q, &n), want);
+		assert_true(want != ERR_OK || n == 510);
+		spill_end(&s);
+	}
 	spill_begin(&s, dir.dir, "a-name-of-31-bytes-fits-exactly", buffer,
 	    CAP);
 	assert_int_equal(spill_add(&s, p, 1, NULL), ERR_OK);

@@ -1,0 +1,60 @@
+/*
+ * account_passcmd: remotepasscmd, a command that prints the password, run
+ * beside everything else and for a minute at most.
+ */
+#include "app/account.h"
+
+#if CFG_PASSCMD
+
+#define PASSWORD_MS 60000
+
+enum err
+account_passcmd_begin(struct account *a, int64_t now_ms)
+{
+	enum err e = proc_start(&a->cmd, a->conf.passcmd);
+
+	a->deadline_ms = now_ms + PASSWORD_MS;
+	a->cmd_runs = e == ERR_OK;
+	return e == ERR_OK ? ERR_AGAIN : e;
+}
+
+enum err
+account_passcmd_step(struct account *a, int64_t now_ms)
+{
+	size_t n = 0;
+	int status = 0;
+	enum err e = ERR_OK;
+
+	if (now_ms >= a->deadline_ms) {
+		return err_set(ERR_TIMEOUT, "remotepasscmd did not end in %d "
+			"seconds", PASSWORD_MS / 1000);
+	}
+	while (e == ERR_OK) {
+		if (a->pass_n + 1 >= sizeof(a->pass)) {
+			return err_set(ERR_LIMIT,
+				"remotepasscmd prints more than %d bytes",
+				(int)sizeof(a->pass) - 1);
+		}
+		e = net_read(a->cmd.fd, a->pass + a->pass_n,
+			sizeof(a->pass) - 1 - a->pass_n, &n);
+		a->pass_n += e == ERR_OK ? n : 0;
+	}
+	if (e != ERR_END) {
+		return e;
+	}
+	e = proc_wait(&a->cmd, &status);
+	if (e == ERR_AGAIN) {
+		return e;
+	}
+	proc_stop(&a->cmd);
+	a->cmd_runs = false;
+	account_password_line(a);
+	if (status != 0 || a->pass[0] == '\0') {
+		return err_set(ERR_CONF, "remotepasscmd failed (exit status %d)%s",
+			status, a->pass[0] == '\0' ? " and printed nothing"
+						    : "");
+	}
+	return e;
+}
+
+#endif
