@@ -34,11 +34,17 @@ endif
 
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wundef -Wvla -Werror
 TEST_WARN = -Wall -Wextra -Wshadow -Wundef -Wvla -Werror
-ALL_CPPFLAGS = $(OVERRIDE) -I. -Isrc $(CPPFLAGS)
+ALL_CPPFLAGS = $(TLS_FLAG_$(TLS)) $(OVERRIDE) -I. -Isrc $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARN) $(CFLAGS) $(SAN)
 
-# TLS=mbedtls, bearssl or none: port/tls_$(TLS) and what it needs.
-TLS ?= mbedtls
+# TLS=mbedtls, bearssl or none: port/tls_$(TLS) and what it needs. Without it
+# the choice of the .config counts; config.h is told which it is.
+TLS_CHOSEN := $(if $(DOTCONFIG),$(shell sed -n \
+	's/^CFG_TLS_\([A-Z]*\)=y *$$/\1/p' $(DOTCONFIG) | tr A-Z a-z))
+TLS ?= $(or $(TLS_CHOSEN),mbedtls)
+TLS_FLAG_mbedtls = -DCFG_TLS_MBEDTLS=1 -DCFG_TLS_BEARSSL=0 -DCFG_TLS_NONE=0
+TLS_FLAG_bearssl = -DCFG_TLS_MBEDTLS=0 -DCFG_TLS_BEARSSL=1 -DCFG_TLS_NONE=0
+TLS_FLAG_none = -DCFG_TLS_MBEDTLS=0 -DCFG_TLS_BEARSSL=0 -DCFG_TLS_NONE=1
 PORTS_mbedtls = port/tls_common port/tls_mbedtls
 LIBS_mbedtls = -lmbedtls -lmbedx509 -lmbedcrypto
 PORTS_bearssl = port/tls_common port/tls_bearssl
