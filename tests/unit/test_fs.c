@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +106,175 @@ read_and_write(void **state)
 	assert_int_equal(fs_sync(dir), ERR_OK);
 }
 
+/* What a file is opened for: to the end, from nothing, through a link. */
+static void
+ways_to_open(void **state)
+{
+	struct fs_stat st;
+	char have[8];
+	size_t got;
+	fs_fd fd;
+
+	(void)state;
+	put_file("f", "one");
+	assert_int_equal(fs_open(dir, "f", FS_READ | FS_WRITE | FS_APPEND, 0,
+				 &fd), ERR_OK);
+	assert_int_equal(fs_write(fd, "two", 3), ERR_OK);
+	assert_int_equal(fs_pread(fd, have, 8, 0, &got), ERR_OK);
+	assert_int_equal(got, 6);
+	fs_close(&fd);
+	expect_file("f", "onetwo");
+	assert_int_equal(symlinkat("f", dir, "link"), 0);
+	assert_int_equal(fs_open(dir, "link", FS_WRITE | FS_TRUNC, 0, &fd),
+		ERR_OK);
+	assert_int_equal(fs_read(fd, have, 8, &got), ERR_IO); /* write only */
+	fs_close(&fd);
+	expect_file("f", "");
+	/* the end is no error, however often it is met */
+	assert_int_equal(fs_open(dir, "f", FS_READ, 0, &fd), ERR_OK);
+	assert_int_equal(fs_read(fd, have, 8, &got), ERR_OK);
+	assert_int_equal(got, 0);
+	assert_int_equal(fs_read(fd, have, 8, &got), ERR_OK);
+	assert_int_equal(got, 0);
+	assert_int_equal(fs_write(fd, "x", 1), ERR_IO); /* read only */
+	fs_close(&fd);
+	/* modes are cut by the umask, descriptors end with exec */
+	assert_int_equal(fs_open(dir, "g", FS_WRITE | FS_CREATE, 0666, &fd),
+		ERR_OK);
+	assert_int_equal(fs_fstat(fd, &st), ERR_OK);
+	assert_int_equal(st.mode, 0644);
+	fs_close(&fd);
+	assert_int_equal(fs_mkdir(dir, "d", 0777), ERR_OK);
+	assert_int_equal(fs_stat(dir, "d", &st), ERR_OK);
+	assert_int_equal(st.mode, 0755);
+	assert_int_equal(fs_open_dir(dir, "d", &fd), ERR_OK);
+	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	fs_close(&fd);
+}
+
+/* A directory is held, not its path: who moves it does not confuse us. */
+static void
+directory_that_moves(void **state)
+{
+	struct fs_stat st;
+	fs_fd sub, fd;
+
+	(void)state;
+	assert_int_equal(fs_mkdir(dir, "old", 0700), ERR_OK);
+	assert_int_equal(fs_open_dir(dir, "old", &sub), ERR_OK);
+	assert_int_equal(fs_rename(dir, "old", dir, "new"), ERR_OK);
+	assert_int_equal(fs_mkdir(dir, "old", 0700), ERR_OK);
+	assert_int_equal(fs_open(sub, "f", FS_WRITE | FS_CREATE, 0600, &fd),
+		ERR_OK);
+	fs_close(&fd);
+	fs_close(&sub);
+	assert_int_equal(fs_stat(dir, "new/f", &st), ERR_OK);
+	assert_int_equal(fs_stat(dir, "old/f", &st), ERR_NOENT);
+}
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+}
+
+enum { MUCH = 300000 };
+
+/* A child that interrupts us all the time, takes what we write slowly and
+ * gives what we read late. */
+static pid_t
+slow_peer(const int *in, const int *out)
+{
+	pid_t pid = fork();
+	char piece[4000];
+	int taken = 0;
+	ssize_t r;
+
+	if (pid != 0) {
+		return pid;
+	}
+	alarm(30);
+	while (taken < MUCH) {
+		kill(getppid(), SIGUSR1);
+		usleep(200);
+		r = read(in[0], piece, sizeof(piece));
+		taken += r > 0 ? (int)r : 0;
+	}
+	for (int i = 0; i < 20; i++) {
+		kill(getppid(), SIGUSR1);
+		usleep(2000);
+	}
+	_exit(write(out[1], "late", 4) == 4 ? 0 : 1);
+}
+
+/* A handler without SA_RESTART, as a debugger or a profiler sets one. */
+static void
+interrupted_and_short(void **state)
+{
+	static char much[MUCH];
+	struct sigaction sa = {.sa_handler = on_signal}, old;
+	int in[2], out[2], status;
+	char have[8];
+	size_t got;
+	pid_t pid;
+
+	(void)state;
+	sigaction(SIGUSR1, &sa, &old);
+	assert_int_equal(pipe(in), 0);
+	assert_int_equal(pipe(out), 0);
+	pid = slow_peer(in, out);
+	uint64_t before = fs_written();
+	assert_int_equal(fs_write(in[1], much, MUCH), ERR_OK);
+	assert_int_equal(fs_written() - before, MUCH);
+	assert_int_equal(fs_read(out[0], have, sizeof(have), &got), ERR_OK);
+	assert_int_equal(got, 4);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	sigaction(SIGUSR1, &old, NULL);
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+}
+
+/* In a child: a process out of descriptors, and one without the rights. */
+static void
+errors_of_the_process(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(fs_mkdir(dir, "closed", 0), ERR_OK);
+	pid = fork();
+	if (pid == 0) {
+		struct rlimit few = {32, 32};
+		enum err e = ERR_OK;
+		fs_fd fd;
+
+		if (setuid(65534) != 0 && getuid() == 0) {
+			_exit(2);
+		}
+		if (fs_open(dir, "closed/f", FS_WRITE | FS_CREATE, 0600,
+			&fd) != ERR_PERM || strstr(err_detail(),
+			"closed/f") == NULL) {
+			_exit(3);
+		}
+		if (setrlimit(RLIMIT_NOFILE, &few) != 0) {
+			_exit(0); /* under tests/e2e/nosys */
+		}
+		for (int i = 0; i < 32 && e == ERR_OK; i++) {
+			e = fs_open(FS_CWD, "/dev/null", FS_READ, 0, &fd);
+		}
+		if (e != ERR_LIMIT) {
+			_exit(4);
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void
 errors_are_sorted(void **state)
 {
@@ -183,6 +354,16 @@ stat_and_times(void **state)
 	assert_int_equal(a.mtime_ns, 0);
 	assert_true(a.ctime_s > 1600000000);
 	assert_true(a.ino != 0);
+	/* the time of reading is left alone */
+	struct stat was, is;
+	assert_int_equal(fs_open(dir, "f", FS_READ | FS_WRITE, 0, &fd),
+		ERR_OK);
+	assert_int_equal(fstat(fd, &was), 0);
+	usleep(20000);
+	assert_int_equal(fs_set_mtime(fd, 1), ERR_OK);
+	assert_int_equal(fstat(fd, &is), 0);
+	assert_memory_equal(&was.st_atim, &is.st_atim, sizeof(is.st_atim));
+	fs_close(&fd);
 	/* links are followed, broken ones are not there */
 	assert_int_equal(symlinkat("f", dir, "link"), 0);
 	assert_int_equal(symlinkat("nowhere", dir, "broken"), 0);
@@ -369,6 +550,59 @@ opendir_types_and_limits(void **state)
 	types_and_limits(&by_opendir);
 }
 
+/* Deletions follow from what a walk did not show, so: what is there from the
+ * beginning to the end of a walk is shown once, whatever else comes and goes
+ * meanwhile. */
+static void
+untouched_seen_once(const struct walker *walk)
+{
+	static unsigned char seen[MANY];
+	char name[64], buf[1024];
+	const char *entry;
+	struct fs_walk w;
+	enum fs_type type;
+	int wrong = 0;
+	fs_fd fd;
+
+	memset(seen, 0, sizeof(seen));
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		put_file(name, "");
+	}
+	assert_int_equal(walk->open(&w, dir, buf, sizeof(buf)), ERR_OK);
+	for (int n = 0; walk->next(&w, &entry, &type) == ERR_OK; n++) {
+		if (entry[0] != 'x') {
+			seen[atoi(entry)]++;
+		}
+		snprintf(name, sizeof(name), "%d", n * 10 % MANY);
+		fs_unlink(dir, name); /* the tenth ones, in the end */
+		snprintf(name, sizeof(name), "x%d", n);
+		if (n < MANY) {
+			fs_open(dir, name, FS_WRITE | FS_CREATE, 0600, &fd);
+			fs_close(&fd);
+		}
+	}
+	walk->close(&w);
+	for (int i = 0; i < MANY; i++) {
+		wrong += i % 10 == 0 ? seen[i] > 1 : seen[i] != 1;
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void
+walk_while_others_work(void **state)
+{
+	(void)state;
+	untouched_seen_once(&by_system);
+}
+
+static void
+opendir_while_others_work(void **state)
+{
+	(void)state;
+	untouched_seen_once(&by_opendir);
+}
+
 /* A child takes a lock of one kind and says so, then waits to be killed. */
 static pid_t
 child_lock(const char *path, bool use_flock)
@@ -498,7 +732,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_ROOT(read_and_write),
+		WITH_ROOT(ways_to_open),
+		WITH_ROOT(directory_that_moves),
+		WITH_ROOT(interrupted_and_short),
 		WITH_ROOT(errors_are_sorted),
+		WITH_ROOT(errors_of_the_process),
 		WITH_ROOT(directories),
 		WITH_ROOT(stat_and_times),
 		WITH_ROOT(rename_by_call),
@@ -507,6 +745,8 @@ main(void)
 		WITH_ROOT(opendir_sees_all),
 		WITH_ROOT(walk_types_and_limits),
 		WITH_ROOT(opendir_types_and_limits),
+		WITH_ROOT(walk_while_others_work),
+		WITH_ROOT(opendir_while_others_work),
 		WITH_ROOT(lock_of_each_kind),
 		WITH_ROOT(lock_keeps_others_out),
 		WITH_ROOT(sync_all_where_trusted),

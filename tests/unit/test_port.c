@@ -1,4 +1,8 @@
-/* Names, sockets, commands, signals, clock, randomness and digests. */
+/* The contracts of a port but for the disk (test_fs.c) and TLS (test_tls.c):
+ * names, sockets, commands, signals, clocks, people, randomness, digests.
+ * doc/PORTING.md says which promise is tested where. */
+#define _DEFAULT_SOURCE
+#define _XOPEN_SOURCE 700 /* terminals */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +15,12 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -158,6 +164,51 @@ connect_read_write(void **state)
 	assert_int_equal(net_connected(c), ERR_NET);
 	assert_non_null(strstr(err_detail(), "refused"));
 	net_close(&c);
+}
+
+/* What a new connection is, and that nothing about it waits. */
+static void
+sockets(void **state)
+{
+	struct net_addr a, nowhere = {.len = 0};
+	struct net_poll p = {.want = NET_IN};
+	int l = listen_on(&a), c, s, on = 0;
+	socklen_t n = sizeof(on);
+	int64_t t0 = sys_now_ms();
+
+	(void)state;
+	assert_int_equal(net_connect(&nowhere, &c), ERR_NET);
+	assert_int_equal(c, -1);
+	assert_int_equal(net_connect(&a, &c), ERR_OK);
+	assert_true((fcntl(c, F_GETFD) & FD_CLOEXEC) != 0);
+	assert_true((fcntl(c, F_GETFL) & O_NONBLOCK) != 0);
+	assert_int_equal(getsockopt(c, IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
+	assert_true(on != 0);
+	assert_int_equal(getsockopt(c, SOL_SOCKET, SO_KEEPALIVE, &on, &n), 0);
+	assert_true(on != 0);
+	s = accept(l, NULL, NULL);
+	/* a hang-up sets both, so that whoever waits for either looks */
+	shutdown(s, SHUT_RDWR);
+	close(s);
+	p.fd = c;
+	p.want = NET_IN | NET_OUT;
+	do {
+		net_poll(&p, 1, 5000);
+	} while (p.ready == NET_OUT && sys_now_ms() - t0 < 5000);
+	assert_int_equal(p.ready, NET_IN | NET_OUT);
+	/* nothing wanted: not even a hang-up ends the wait */
+	p.want = 0;
+	t0 = sys_now_ms();
+	net_poll(&p, 1, 50);
+	assert_int_equal(p.ready, 0);
+	assert_true(sys_now_ms() - t0 >= 49);
+	net_close(&c);
+	/* an address that swallows everything: started, and not waited for */
+	t0 = sys_now_ms();
+	assert_int_equal(net_resolve_start(&(struct net_resolve){0},
+		"192.0.2.1", 993), ERR_OK);
+	assert_true(sys_now_ms() - t0 < 1000);
+	close(l);
 }
 
 static void
@@ -342,6 +393,85 @@ second_interrupt_ends(void **state)
 	assert_int_equal(WTERMSIG(status), SIGINT);
 }
 
+/* Mail is never written to where somebody closed standard error. */
+static void
+standard_descriptors(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		int ends[2];
+
+		close(0);
+		close(1);
+		close(2);
+		sys_signals();
+		if (pipe(ends) != 0 || ends[0] <= 2) {
+			_exit(1);
+		}
+		_exit(signal(SIGPIPE, SIG_DFL) == SIG_IGN ? 0 : 2);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	/* where there is no /dev, this takes its place (tests/e2e) */
+	status = posix_null();
+	assert_true(status > 2);
+	assert_true(read(status, &pid, 1) <= 0);
+	close(status);
+}
+
+static void
+clocks(void **state)
+{
+	int64_t a, s, ms;
+
+	(void)state;
+	net_poll(NULL, 0, 0); /* a signal of the tests before, if any */
+	a = sys_now_ms();
+	s = sys_time();
+	ms = sys_time_ms();
+	net_poll(NULL, 0, 30);
+	assert_in_range(sys_now_ms() - a, 29, 20000);
+	assert_in_range(ms / 1000 - s, 0, 20);
+	assert_in_range(sys_time_ms() - ms, 29, 20000);
+}
+
+/* Everything is written, also where somebody set O_NONBLOCK; what cannot be
+ * written is dropped. */
+static void
+writing_to_people(void **state)
+{
+	static char much[300000];
+	int ends[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	pid = fork();
+	if (pid == 0) {
+		char piece[5000];
+		size_t n = 0;
+		ssize_t r;
+
+		close(ends[1]);
+		do {
+			usleep(500);
+			r = read(ends[0], piece, sizeof(piece));
+			n += r > 0 ? (size_t)r : 0;
+		} while (r > 0);
+		_exit(n == sizeof(much) ? 0 : 1);
+	}
+	sys_write(ends[1], much, sizeof(much));
+	close(ends[1]);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	sys_write(ends[1], much, 1); /* closed: dropped */
+	close(ends[0]);
+}
+
 static void
 system_facts(void **state)
 {
@@ -408,6 +538,84 @@ random_by_devices(void **state)
 	assert_int_equal(posix_random("/dev", p, sizeof(p)), ERR_OK);
 	assert_memory_not_equal(p, zero, sizeof(p));
 	assert_memory_not_equal(p, p + 16, 16);
+}
+
+/* The terminal's other end: what it shows, and whether it has echo. */
+static int
+answer_on(int master, const char *text, char *shown, size_t cap)
+{
+	struct termios t;
+	size_t n = 0;
+	ssize_t r;
+
+	while (n + 1 < cap && memchr(shown, '?', n) == NULL) {
+		r = read(master, shown + n, cap - 1 - n);
+		if (r <= 0) {
+			break;
+		}
+		n += (size_t)r;
+	}
+	shown[n] = '\0';
+	if (tcgetattr(master, &t) != 0 || (t.c_lflag & ECHO) != 0) {
+		return 1;
+	}
+	return write(master, text, strlen(text)) == (ssize_t)strlen(text) ?
+		0 : 2;
+}
+
+static int
+asked(const char *text, char *have, size_t cap)
+{
+	char shown[200] = {0};
+	int master = posix_openpt(O_RDWR | O_NOCTTY), status, ends[2];
+	struct termios t;
+	pid_t pid;
+
+	assert_true(master >= 0 && grantpt(master) == 0 &&
+		unlockpt(master) == 0 && pipe(ends) == 0);
+	pid = fork();
+	if (pid == 0) {
+		enum err e;
+
+		setsid();
+		if (open(ptsname(master), O_RDWR) < 0) {
+			_exit(100);
+		}
+		e = sys_ask_secret("word?", have, cap);
+		if (write(ends[1], have, cap) != (ssize_t)cap) {
+			_exit(101);
+		}
+		pause(); /* keeps the terminal as it is */
+		_exit(-e);
+	}
+	alarm(20);
+	assert_int_equal(answer_on(master, text, shown, sizeof(shown)), 0);
+	assert_int_equal(read(ends[0], have, cap), cap);
+	assert_int_equal(tcgetattr(master, &t), 0);
+	assert_true((t.c_lflag & ECHO) != 0); /* given back */
+	alarm(0);
+	assert_string_equal(shown, "word?");
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	close(master);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+static void
+secrets(void **state)
+{
+	char have[8];
+
+	(void)state;
+	memset(have, 'x', sizeof(have));
+	asked("hidden7\n", have, sizeof(have));
+	assert_string_equal(have, "hidden7");
+	/* one more than fits is no secret cut short */
+	memset(have, 'x', sizeof(have));
+	asked("hidden78\n", have, sizeof(have));
+	assert_string_equal(have, "");
 }
 
 static void
@@ -498,13 +706,18 @@ main(void)
 		cmocka_unit_test(literals_need_no_child),
 		cmocka_unit_test(names_by_a_child),
 		cmocka_unit_test(connect_read_write),
+		cmocka_unit_test(sockets),
 		cmocka_unit_test(end_of_stream),
 		cmocka_unit_test(poll_arguments),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(signals_end_a_wait),
 		cmocka_unit_test(second_interrupt_ends),
+		cmocka_unit_test(standard_descriptors),
+		cmocka_unit_test(clocks),
+		cmocka_unit_test(writing_to_people),
 		cmocka_unit_test(system_facts),
 		cmocka_unit_test(random_by_devices),
+		cmocka_unit_test(secrets),
 		cmocka_unit_test(no_terminal),
 		cmocka_unit_test(digests),
 	};
