@@ -357,6 +357,34 @@ def check_posix():
     return bad
 
 
+def check_porting():
+    """doc/PORTING.md names every function of a contract, and tests that
+    exist."""
+    with open("doc/PORTING.md", encoding="utf-8") as f:
+        text = f.read()
+    bad = []
+    for path in files("port", ends=(".h",)):
+        if path.count("/") != 1:
+            continue
+        for name in re.findall(r"^[a-z][\w \t*]*?\b(\w+)\(", code(path),
+                               re.M):
+            if "`%s`" % name not in text:
+                bad.append("doc/PORTING.md: nothing about %s() of %s" % (
+                    name, path))
+    for m in re.finditer(r"`(test_\w+\.(?:c|py))(?:: ([\w, ]+))?`", text):
+        top = "tests/unit/" if m.group(1).endswith("c") else "tests/e2e/"
+        if not os.path.exists(top + m.group(1)):
+            bad.append("doc/PORTING.md: no " + top + m.group(1))
+            continue
+        with open(top + m.group(1)) as f:
+            body = f.read()
+        for name in (m.group(2) or "").split(", "):
+            if name and not re.search(r"(?m)^(def )?%s\(" % name, body):
+                bad.append("doc/PORTING.md: no %s in %s" % (
+                    name, m.group(1)))
+    return bad
+
+
 def check_headers():
     """Each header compiles alone."""
     bad = []
