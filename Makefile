@@ -180,7 +180,7 @@ check: ## bring the test packages, build, run everything
 	@tests/packages.sh check
 	@tests/run-check.sh check
 
-check-all: ## check, then every fuzz target for a minute
+check-all: ## check, every knob turned alone, every fuzz target for a minute
 	@tests/packages.sh check
 	@tests/run-check.sh check-all
 
@@ -226,6 +226,14 @@ static: ## build/x86_64-mbedtls/wherry: static, with musl; TLS=bearssl
 static-pie: ## the same, hardened: lies anywhere, guarded stack
 cross: ## for TARGET=arm64,armhf,armel,mips,mipsel,x86_64; TLS=, PRESET=
 
+# Kconfig: .config by a menu or from a preset; needs a front end, see there.
+CONFIGS = defconfig tinyconfig routerconfig nasconfig fullconfig \
+	allyesconfig allnoconfig savedefconfig
+menuconfig: ## choose knobs and features in a menu (.config)
+	@config/front.sh $@
+$(CONFIGS):
+	@config/front.sh $@
+
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/wherry
@@ -243,7 +251,7 @@ clean: ## remove ./wherry and build/
 
 FORCE:
 
-.PHONY: all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
+.PHONY: menuconfig $(CONFIGS) all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
 	check-all graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
 	install clean FORCE
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # run-check.sh STEP...: run tests and end with one line "N passed, N failed".
 #
-# Steps: unit old-kernel replay house e2e asan clang valgrind-sync valgrind fuzz,
-# or check and check-all for the usual sets. What a step printed lies in
-# build/check/.
+# Steps: unit old-kernel replay house presets flips e2e asan clang valgrind-sync
+# valgrind fuzz, or check and check-all for the usual sets. What a step printed
+# lies in build/check/.
 set -u
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -149,6 +149,7 @@ house() {
 	done
 	one house-limits "$PYTHON" tests/check/limits.py
 	one house-overrides "$PYTHON" tests/check/overrides.py
+	one house-menu "$PYTHON" tests/check/front.py
 }
 
 # The port in a kernel that has no call younger than Linux 2.6.32.
@@ -164,6 +165,21 @@ old_kernel() {
 	done
 }
 
+# Builds with other knobs, each with its unit tests.
+flips() { # flips LABEL ARGUMENTS...
+	label=$1
+	shift
+	out=$log/$label.log
+	"$PYTHON" tests/check/flip.py "$@" >"$out" 2>&1
+	p=$(grep -c '^ok ' "$out")
+	f=$(grep -c '^not ok ' "$out")
+	skipped=$((skipped + $(grep -c '^skipped ' "$out")))
+	[ "$p$f" != 00 ] || f=1
+	count "$p" "$f" "$label"
+	[ "$f" -eq 0 ] || grep -A20 '^not ok' "$out" | head -60 |
+		sed 's/^/    /'
+}
+
 K=${K:-}
 step() {
 	case $1 in
@@ -171,6 +187,8 @@ step() {
 	replay) variant=plain; replays ;;
 	house) house ;;
 	old-kernel) old_kernel ;;
+	presets) flips presets sample ;;
+	flips) flips flips ;;
 	e2e) if [ -n "$K" ]; then
 		pytests e2e tests/e2e -k "$K"
 	else
@@ -210,6 +228,7 @@ step() {
 		step old-kernel
 		step replay
 		step house
+		step presets
 		step e2e
 		step clang
 		step asan
@@ -217,6 +236,7 @@ step() {
 		step valgrind-sync ;;
 	check-all)
 		step check
+		step flips
 		FUZZ_TIME=${FUZZ_TIME:-60}
 		build fuzz fuzz-objects
 		step fuzz ;;

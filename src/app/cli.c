@@ -30,7 +30,7 @@ const char cli_help[] =
 	"refused, 78 configuration\n";
 #else
 const char cli_help[] = "wherry " WHERRY_VERSION ": its options are in the "
-	"manual page; this build has no list of them (CFG_HELP)\n";
+	"manual page;\nthis build has no list of them (CFG_HELP)\n";
 #endif
 
 static enum err

@@ -417,7 +417,7 @@ name_length(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(name); i++) {
-		name[i] = i % 100 == 99 ? '/' : 'x';
+		name[i] = i % 100 == 50 ? '/' : 'x';
 	}
 	begin('/');
 	assert_int_equal(folders_remote(&folders,
