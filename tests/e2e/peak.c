@@ -3,11 +3,20 @@
  *
  *	peak FILE COMMAND ARGUMENTS...
  *
- * One line: the peak of the resident set, and the memory of its own at the
- * end (anonymous pages), in KiB. The first is what the kernel counts in
- * batches and with the pages of libraries that happened to be near, so it
- * moves by some tens of KiB; the second is exact. Neither is inherited from
- * whoever runs this: the command is stopped at its end and looked at.
+ * One line of four numbers:
+ *
+ *	peak of the resident set, KiB	the kernel counts it in batches and
+ *		with the pages of libraries that happened to be near, so it
+ *		moves by some tens of KiB
+ *	anonymous pages, KiB		exact
+ *	private dirty pages, KiB	those, and written pages of files; exact
+ *	stack, bytes			from where it began with the arguments
+ *		down to the lowest byte that is not zero: the kernel gives
+ *		zeros, so that is what was written
+ *
+ * The command is stopped at its end and looked at; nothing is inherited from
+ * whoever runs this. What wherry has touched it keeps (its memory is static,
+ * the stack is never given back), so the end is the maximum of all times.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -41,14 +50,84 @@ value(pid_t pid, const char *file, const char *key)
 	return n;
 }
 
+/* Field 28 of stat(5), startstack. The name, field 2, may hold anything. */
+static unsigned long
+stack_start(pid_t pid)
+{
+	char path[64];
+	char text[1024];
+	unsigned long start = 0;
+	const char *p;
+	size_t n;
+	FILE *f;
+	int field;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (f == NULL) {
+		return 0;
+	}
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	p = strrchr(text, ')');
+	for (field = 2; p != NULL && field < 28; field++) {
+		p = strchr(p + 1, ' ');
+	}
+	if (p != NULL) {
+		start = strtoul(p, NULL, 10);
+	}
+	return start;
+}
+
+static long
+stack_depth(pid_t pid)
+{
+	char path[64];
+	char line[512];
+	unsigned long low, high, start = stack_start(pid);
+	static unsigned char bytes[8 << 20];
+	size_t n = 0, zeros;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	f = fopen(path, "r");
+	low = high = 0;
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx", &low, &high) == 2 &&
+		    low <= start && start < high) {
+			break;
+		}
+		low = high = 0;
+	}
+	if (f != NULL) {
+		fclose(f);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	f = low < start && start - low <= sizeof(bytes) ?
+	    fopen(path, "r") : NULL;
+	if (f == NULL) {
+		return -1;
+	}
+	if (fseek(f, (long)low, SEEK_SET) == 0) {
+		n = fread(bytes, 1, start - low, f);
+	}
+	fclose(f);
+	for (zeros = 0; zeros < n && bytes[zeros] == 0; zeros++) {
+	}
+	return n == start - low ? (long)(n - zeros) : -1;
+}
+
 static void
 look(pid_t pid, const char *path)
 {
 	FILE *f = fopen(path, "w");
 
 	if (f != NULL) {
-		fprintf(f, "%ld %ld\n", value(pid, "status", "VmHWM:"),
-		    value(pid, "smaps_rollup", "Anonymous:"));
+		fprintf(f, "%ld %ld %ld %ld\n", value(pid, "status", "VmHWM:"),
+		    value(pid, "smaps_rollup", "Anonymous:"),
+		    value(pid, "smaps_rollup", "Private_Dirty:"),
+		    stack_depth(pid));
 		fclose(f);
 	}
 }
