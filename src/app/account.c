@@ -155,19 +155,24 @@ ask_folders(struct account *a)
 		return e;
 	}
 	folders_begin(&a->folders, a->state, a->conf.sep);
-	if (imap_conn_has(a->conn, IMAP_CAP(NAMESPACE))) {
+	if (!a->asked && imap_conn_has(a->conn, IMAP_CAP(NAMESPACE))) {
 		e = imap_begin(a->conn, IMAP_CMD_NAMESPACE, 0);
-		imap_text(a->conn, "NAMESPACE");
-		e = e == ERR_OK ? imap_end(a->conn, 0) : e;
+		if (e == ERR_OK) {
+			imap_text(a->conn, "NAMESPACE");
+			e = imap_end(a->conn, 0);
+		}
+		a->asked = e == ERR_OK;
 	}
-	if (e == ERR_OK) {
+	if (e == ERR_OK) { /* may have to wait until that one is sent */
 		e = imap_begin(a->conn, IMAP_CMD_LIST, 0);
 	}
 	if (e == ERR_OK) {
 		imap_text(a->conn, "LIST \"\" \"*\"");
 		e = imap_end(a->conn, 0);
 	}
-	a->phase = ACCOUNT_LIST;
+	if (e != ERR_AGAIN) {
+		a->phase = ACCOUNT_LIST;
+	}
 	return e;
 }
 

@@ -45,6 +45,7 @@ struct account {
 	fs_fd root, state, folder_state, lock, marker;
 	struct proc cmd;
 	bool cmd_runs, conn_open, folder_open, stopping, told;
+	bool asked;    /* for the namespace */
 	bool all_seen; /* no folder was left when it ended */
 	size_t pass_n;
 	uint64_t found; /* bit i: it has the i-th folder of -f */

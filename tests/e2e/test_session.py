@@ -370,3 +370,12 @@ def test_line_breaks_in_a_folder_name(make, folder):
             assert not line.startswith((b"x1 ", b"b ", b'b"')), line
         assert b"\nx1 DELETE" not in mock.received
 
+
+
+def test_send_buffer_of_one_command(build, make, monkeypatch):
+    """What is sent next may have to wait until the last is gone."""
+    monkeypatch.setenv("WHERRY", build("narrow", "-DCFG_IO_OUT=4096"))
+    w = make()
+    with w.box() as b:
+        b.append(message("m"))
+    w.sync()
