@@ -237,6 +237,13 @@
 #define CFG_HELP 1
 #endif
 
+/* Cipher suites without AEAD or without forward secrecy, for servers that
+ * were set up before 2014 and never since. Costs about 7 KiB of text with
+ * BearSSL, nothing with mbedTLS. */
+#ifndef CFG_OLD_CIPHERS
+#define CFG_OLD_CIPHERS 1
+#endif
+
 /* --- which TLS library; exactly one is 1 (make TLS=...) --- */
 
 /* mbedTLS, 2.28 or 3.6: TLS 1.2, and 1.3 with 3.6. */

@@ -37,6 +37,8 @@ void net_resolve_stop(struct net_resolve *r);
 
 /* Starts connecting (non-blocking, TCP_NODELAY, keepalive, close-on-exec). */
 enum err net_connect(const struct net_addr *addr, int *fd);
+/* Whether what is sent there stays on this machine. */
+bool net_is_loopback(const struct net_addr *addr);
 /* After the fd became writable: ERR_OK, ERR_AGAIN, or ERR_NET with detail. */
 enum err net_connected(int fd);
 

@@ -22,6 +22,9 @@ void sys_hostname(char *p, size_t cap);
 /* Blocks until the kernel's generator is seeded. */
 enum err sys_random(void *p, size_t n);
 
+/* Whether the CPU has instructions for AES. */
+bool sys_has_aes(void);
+
 /* Standard output (1) and error (2). Writes everything; errors are dropped. */
 void sys_write(int fd, const void *p, size_t n);
 bool sys_isatty(int fd);

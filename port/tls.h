@@ -38,6 +38,14 @@ struct tls_verify {
 				   * and refuse tls_read/tls_write */
 };
 
+/* What this build can do; 0 without TLS. */
+enum {
+	TLS_HAS_12 = 1,
+	TLS_HAS_13 = 2,
+	TLS_HAS_FRAGMENTS = 4 /* handshake messages in many records */
+};
+unsigned tls_features(void);
+
 /* Takes a slot; ERR_LIMIT when none is free. fd stays the caller's. */
 enum err tls_open(struct tls **out, int fd, const struct tls_verify *v);
 /* ERR_AGAIN (poll for tls_want()), ERR_OK, or ERR_TLS, ERR_CERT, ERR_CLOCK,
@@ -62,8 +70,8 @@ enum err tls_describe_peer(const struct tls *t, struct buf *out);
 /* SHA-256 of the peer's certificate, upper-case hex with colons as the value
  * of cert_fingerprint. */
 enum err tls_fingerprint(const struct tls *t, struct buf *out);
-/* i-th certificate of the peer's chain as PEM, ERR_END after the last. The
- * buffer must hold 4 KiB * 4 / 3 and a bit: 6 KiB. */
+/* i-th certificate of the peer's chain as PEM, ERR_END after the last; of
+ * more than the first one only with trust_nothing. The buffer must hold 4 KiB * 4 / 3 and a bit: 6 KiB. */
 enum err tls_peer_pem(const struct tls *t, unsigned i, struct buf *out);
 
 /* Library name and version, and where the system's CA bundle was found. */

@@ -8,7 +8,8 @@ demo="$build dovecot-imapd openssl python3-minimal"
 unit="$build libcmocka-dev python3-minimal"
 check="$unit dovecot-imapd openssl python3-pytest python3-pytest-xdist"
 cross="$build dpkg-dev xz-utils file"
-check="$check clang libclang-rt-14-dev valgrind strace isync offlineimap3"
+check="$check libbearssl-dev clang libclang-rt-14-dev valgrind strace"
+check="$check isync offlineimap3"
 
 case ${1-} in
 build) want=$build ;;
@@ -37,6 +38,7 @@ have() {
 	openssl | file | clang | valgrind | strace) command -v "$1" >/dev/null ;;
 	dovecot-imapd) [ -x /usr/lib/dovecot/imap ] ;;
 	libmbedtls-dev) [ -e /usr/include/mbedtls/ssl.h ] ;;
+	libbearssl-dev) [ -e /usr/include/bearssl.h ] ;;
 	libcmocka-dev) [ -e /usr/include/cmocka.h ] ;;
 	python3-pytest) /usr/bin/python3 -c 'import pytest' 2>/dev/null ;;
 	python3-pytest-xdist) /usr/bin/python3 -c 'import xdist' 2>/dev/null ;;

@@ -15,6 +15,13 @@
 #include "base/span.h"
 #include "port/sys.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#define AT_HWCAP_AES (1UL << 3) /* <asm/hwcap.h> */
+#endif
+
 enum { CHUNK = 256 }; /* getrandom gives this much without interruption */
 
 enum err
@@ -88,3 +95,25 @@ posix_peak_kib(void)
 	}
 	return getrusage(RUSAGE_SELF, &ru) == 0 ? (uint64_t)ru.ru_maxrss : 0;
 }
+
+#if defined(__x86_64__) || defined(__i386__)
+bool
+sys_has_aes(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_AES) != 0;
+}
+#elif defined(__aarch64__)
+bool
+sys_has_aes(void)
+{
+	return (getauxval(AT_HWCAP) & AT_HWCAP_AES) != 0;
+}
+#else
+bool
+sys_has_aes(void)
+{
+	return false; /* none that the libraries would use */
+}
+#endif

@@ -62,6 +62,24 @@ tune(int fd)
 	}
 }
 
+bool
+net_is_loopback(const struct net_addr *addr)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, addr->bytes, sizeof(addr->bytes));
+	if (ss.ss_family == AF_INET) {
+		memcpy(&v4, addr->bytes, sizeof(v4));
+		return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+	}
+	memcpy(&v6, addr->bytes, sizeof(v6));
+	return ss.ss_family == AF_INET6 &&
+		memcmp(&v6.sin6_addr, &in6addr_loopback, 16) == 0;
+}
+
 enum err
 net_connect(const struct net_addr *addr, int *fd)
 {

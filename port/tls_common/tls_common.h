@@ -13,6 +13,30 @@
 /* DER of the i-th certificate of the peer's chain; n = 0 after the last. */
 struct span tls_peer_der(const struct tls *t, unsigned i);
 
+/* ---- states ---- */
+
+enum tls_state {
+	TLS_FREE,
+	TLS_SHAKE, /* handshake or verification not done */
+	TLS_UP,	   /* the peer is who it should be: data may flow */
+	TLS_SHOWN, /* handshake done, nothing verified: no data */
+	TLS_FAILED /* for a reason that is kept */
+};
+/* No data in any state but TLS_UP: the error, kept is that of TLS_FAILED. */
+enum err tls_no_data(enum tls_state state, enum err kept);
+enum err tls_no_slot(void);
+/* Clears keys; not to be left out by an optimizing compiler. */
+void tls_wipe(void *p, size_t n);
+
+/* ---- offers ---- */
+
+#define TLS_SUITES 20
+
+/* Cipher suites of TLS 1.2 in the order to offer, the same for all libraries;
+ * returns how many. Without instructions for AES in the CPU (that the library
+ * uses) ChaCha20 is several times faster and comes first. */
+size_t tls_suites(uint16_t out[TLS_SUITES], bool fast_aes);
+
 /* ---- what is to be verified ---- */
 
 bool tls_wants_prints(const struct tls_verify *v);

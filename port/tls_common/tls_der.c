@@ -121,6 +121,20 @@ take_list(struct span in, struct span *list)
 	return list->p == NULL && tls_der_take(&in, DER_SEQUENCE, list);
 }
 
+/* BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, ... } */
+static bool
+take_ca(struct span in, struct tls_cert *c)
+{
+	struct span list, flag;
+
+	if (!tls_der_take(&in, DER_SEQUENCE, &list)) {
+		return false;
+	}
+	c->ca = tls_der_take(&list, DER_BOOLEAN, &flag) && flag.n == 1 &&
+		flag.p[0] != 0;
+	return true;
+}
+
 /* Extensions ::= SEQUENCE OF SEQUENCE { OID, critical?, OCTET STRING } */
 static bool
 take_extensions(struct span in, struct tls_cert *c)
@@ -142,7 +156,9 @@ take_extensions(struct span in, struct tls_cert *c)
 		if ((span_is(id, "\x55\x1D\x11") &&
 				!take_list(value, &c->names)) ||
 			(span_is(id, "\x55\x1D\x25") &&
-				!take_list(value, &c->purposes))) {
+				!take_list(value, &c->purposes)) ||
+			(span_is(id, "\x55\x1D\x13") &&
+				!take_ca(value, c))) {
 			return false;
 		}
 	}
@@ -171,6 +187,7 @@ take_version(struct span *in, struct tls_cert *c)
 	struct span value, number;
 
 	c->version = 1;
+	c->ca = true;
 	if (in->n == 0 || (unsigned char)in->p[0] != 0xA0) {
 		return true;
 	}
@@ -180,6 +197,7 @@ take_version(struct span *in, struct tls_cert *c)
 		return false;
 	}
 	c->version = number.p[0] + 1;
+	c->ca = c->version < 3;
 	return true;
 }
 

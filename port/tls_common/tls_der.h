@@ -9,6 +9,7 @@
 #include "base/span.h"
 
 enum {
+	DER_BOOLEAN = 0x01,
 	DER_INTEGER = 0x02,
 	DER_BITS = 0x03,
 	DER_OCTETS = 0x04,
@@ -37,6 +38,7 @@ struct tls_cert {
 	struct span from_text, until_text;
 	int64_t from, until;	     /* seconds since 1970 UTC */
 	int version;		     /* 1 to 3 */
+	bool ca;		     /* may sign others; before v3 any may */
 };
 
 /* False if der is not one certificate and nothing else. */

@@ -14,7 +14,6 @@
 #include "port/tls_mbedtls/tls_mbedtls.h"
 
 #include <mbedtls/net_sockets.h>
-#include <mbedtls/platform_util.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -65,6 +64,20 @@
 #define IS_TICKET(r) ((r) == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
 #else
 #define IS_TICKET(r) false
+#endif
+
+/* Whether the library uses the CPU's instructions for AES, if there are any. */
+#if defined(MBEDTLS_AESNI_C) || defined(MBEDTLS_AESCE_C)
+#define USES_AES_CPU true
+#else
+#define USES_AES_CPU false
+#endif
+
+/* 3.6.3 began to reassemble them. */
+#if MBEDTLS_VERSION_NUMBER >= 0x03060300
+#define FRAGMENTS TLS_HAS_FRAGMENTS
+#else
+#define FRAGMENTS 0
 #endif
 
 enum { R_ILLEGAL = -0x6600 };
@@ -231,6 +244,49 @@ result(struct tls *t, const char *what, int r)
 	}
 }
 
+#ifdef MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
+/* PSA asks here if the library was built that way. */
+psa_status_t
+mbedtls_psa_external_get_random(
+	mbedtls_psa_external_random_context_t *unused, uint8_t *p, size_t cap,
+	size_t *n)
+{
+	(void)unused;
+	*n = 0;
+	if (sys_random(p, cap) != ERR_OK) {
+		return PSA_ERROR_INSUFFICIENT_ENTROPY;
+	}
+	*n = cap;
+	return PSA_SUCCESS;
+}
+#endif
+
+unsigned
+tls_features(void)
+{
+	return TLS_HAS_12 | (HAS_TLS13 ? TLS_HAS_13 : 0) | FRAGMENTS;
+}
+
+/* The library keeps a pointer to its list. */
+static const int *
+suites(void)
+{
+	static int list[3 + TLS_SUITES + 1];
+	static const int of_13[2][3] = { /* ChaCha20, AES128-GCM, AES256-GCM */
+		{0x1303, 0x1301, 0x1302},
+		{0x1301, 0x1302, 0x1303},
+	};
+	bool fast = USES_AES_CPU && sys_has_aes();
+	uint16_t of_12[TLS_SUITES];
+	size_t n = tls_suites(of_12, fast);
+
+	memcpy(list, of_13[fast], sizeof(of_13[fast]));
+	for (list[3 + n] = 0; n > 0; n--) {
+		list[2 + n] = of_12[n - 1];
+	}
+	return list;
+}
+
 static enum err
 set_up(struct tls *t)
 {
@@ -243,6 +299,7 @@ set_up(struct tls *t)
 		return result(t, "TLS", r);
 	}
 	SET_MIN_VERSION(&t->conf);
+	mbedtls_ssl_conf_ciphersuites(&t->conf, suites());
 	NO_TICKETS(&t->conf);
 	if (only_12) {
 		CAP_AT_12(&t->conf);
@@ -283,8 +340,7 @@ tls_open(struct tls **out, int fd, const struct tls_verify *v)
 		t = tls_pool[i].state == TLS_FREE ? &tls_pool[i] : NULL;
 	}
 	if (t == NULL) {
-		return err_set(ERR_LIMIT, "no free TLS connection: "
-			"CFG_CONNECTIONS is %d", CFG_CONNECTIONS);
+		return tls_no_slot();
 	}
 	memset(t, 0, sizeof(*t));
 	t->state = TLS_SHAKE;
@@ -351,15 +407,6 @@ tls_retry(const struct tls *t)
 	return t->again;
 }
 
-static enum err
-refuse_data(const struct tls *t)
-{
-	if (t->state == TLS_FAILED) {
-		return t->err;
-	}
-	return err_set(ERR_PRIVACY, "TLS: the server was not verified");
-}
-
 enum err
 tls_read(struct tls *t, void *p, size_t cap, size_t *n)
 {
@@ -367,7 +414,7 @@ tls_read(struct tls *t, void *p, size_t cap, size_t *n)
 
 	*n = 0;
 	if (t->state != TLS_UP) {
-		return refuse_data(t);
+		return tls_no_data(t->state, t->err);
 	}
 	begin_call();
 	do {
@@ -396,7 +443,7 @@ tls_write(struct tls *t, const void *p, size_t len, size_t *n)
 
 	*n = 0;
 	if (t->state != TLS_UP) {
-		return refuse_data(t);
+		return tls_no_data(t->state, t->err);
 	}
 	if (t->retry > 0) {
 		len = t->retry;
@@ -443,7 +490,7 @@ tls_close(struct tls **tp)
 	}
 	mbedtls_ssl_free(&t->ssl);
 	mbedtls_ssl_config_free(&t->conf);
-	mbedtls_platform_zeroize(t, sizeof(*t));
+	tls_wipe(t, sizeof(*t));
 }
 
 const mbedtls_x509_crt *

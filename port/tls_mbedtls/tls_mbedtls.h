@@ -10,14 +10,6 @@
 
 #include "port/tls_common/tls_common.h"
 
-enum tls_state {
-	TLS_FREE,
-	TLS_SHAKE, /* handshake or verification not done */
-	TLS_UP,	   /* the peer is who it should be: data may flow */
-	TLS_SHOWN, /* handshake done, nothing verified: no data */
-	TLS_FAILED /* err is why */
-};
-
 struct tls {
 	enum tls_state state;
 	enum err err;

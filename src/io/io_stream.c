@@ -57,6 +57,18 @@ io_open(struct io_stream *s, const char *host, uint16_t port, bool tls,
 	return e == ERR_OK ? ERR_OK : fail(s, e);
 }
 
+/* A build without TLS leaves nobody a choice but to switch it off, so that
+ * this does not say any more that a password may go out in clear. What TLS
+ * itself has to say, it says. */
+static enum err
+no_encryption(struct io_stream *s)
+{
+	return s->want_tls ? tls_open(&s->tls, -1, s->verify) :
+		err_set(ERR_PRIVACY, "this wherry was built without TLS and "
+			"connects to this machine alone, where a tunnel may "
+			"begin");
+}
+
 /* Starts with the address s->addr or a later one. The error of the last
  * address is the one that is reported. */
 static enum err
@@ -66,6 +78,12 @@ connect_next(struct io_stream *s, int64_t now_ms, enum err last)
 
 	net_close(&s->fd);
 	while (s->addr < s->resolve.count) {
+		if (tls_features() == 0 &&
+			!net_is_loopback(&s->resolve.addrs[s->addr])) {
+			e = no_encryption(s);
+			s->addr++;
+			continue;
+		}
 		e = net_connect(&s->resolve.addrs[s->addr], &s->fd);
 		if (e == ERR_OK) {
 			enter(s, IO_CONNECT, now_ms);

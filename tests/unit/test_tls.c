@@ -11,7 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -24,6 +26,7 @@ static char dir[64] = "/tmp/wherry-tls-XXXXXX";
 static char detail[1024];
 static struct io_stream s;
 static pid_t server = -1;
+static pid_t listener = -1;
 static int64_t now; /* of verification */
 
 static const char script[] =
@@ -70,7 +73,22 @@ static const char script[] =
 	"ec self; openssl req -x509 -new -key self.key -subj /CN=localhost \\\n"
 	"  -config ca.cnf -extensions leaf -days 30 -out self.pem\n"
 	"cat self.pem self.key >self.both\n"
-	"i=0; while [ $i -lt 8 ]; do cat mid.pem; i=$((i+1)); done >nine.pem\n"
+	"i=0; : >many.pem; while [ $i -lt $CHAIN ]; do\n"
+	"  cp many.pem full.pem; cat mid.pem >>many.pem; i=$((i+1)); done\n"
+	/* a certificate of just that size: RSA signatures are of one length */
+	"openssl genrsa -out long.key 2048; openssl req -x509 -new \\\n"
+	"  -key long.key -subj '/CN=Long Root' -config ca.cnf \\\n"
+	"  -extensions root -days 30 -out long.pem\n"
+	"exact() { ec $1; n=$((DER / 2)); for i in 1 2 3; do\n"
+	"  { cat ca.cnf; echo '[long]'; echo 'subjectAltName=DNS:localhost'\n"
+	"    printf 'nsComment='; head -c $n /dev/zero | tr '\\0' x; echo\n"
+	"  } >long.cnf\n"
+	"  openssl req -new -key $1.key -subj /CN=localhost -config ca.cnf |\n"
+	"  openssl ca -batch -notext -config long.cnf -in /dev/stdin \\\n"
+	"    -cert long.pem -keyfile long.key -extensions long -out $1.pem\n"
+	"  n=$((n + $2 - $(openssl x509 -in $1.pem -outform DER | wc -c)))\n"
+	"  done; cat $1.pem $1.key >$1.both; }\n"
+	"exact just $DER; exact over $((DER + 1))\n"
 	"cat mid.pem ca.pem >chain.pem\n"
 	"cat big.pem other.pem twin.pem ca.pem >bundle.pem\n"
 	"sed 's/$/\\r/' ca.pem >crlf.pem\n"
@@ -102,7 +120,8 @@ make_certificates(void **state)
 	f = fopen(path, "w");
 	fputs(script, f);
 	fclose(f);
-	snprintf(path, sizeof(path), "cd %s && sh ./make.sh", dir);
+	snprintf(path, sizeof(path), "cd %s && DER=%d CHAIN=%d sh ./make.sh",
+		dir, CFG_CERT_DER, CFG_CERT_CHAIN);
 	if (system(path) != 0) {
 		snprintf(path, sizeof(path), "tail -5 %s/openssl.log >&2",
 			dir);
@@ -509,10 +528,236 @@ limits(void **state)
 	read_print(print, "sha256");
 	assert_int_equal(try("-cert big.both", "localhost", NULL, print),
 		ERR_LIMIT);
-	/* eight intermediates and the leaf */
-	assert_int_equal(try("-cert good.both -cert_chain nine.pem",
+	assert_int_equal(try("-cert just.both", "localhost", "long.pem",
+				 NULL), ERR_OK);
+	assert_int_equal(try("-cert over.both", "localhost", "long.pem",
+				 NULL), ERR_LIMIT);
+	expect_detail("CFG_CERT_DER");
+	/* the leaf and as many as are left */
+	if (CFG_CERT_CHAIN > 1) {
+		assert_int_equal(try("-cert direct.both -cert_chain full.pem",
+					 "localhost", "ca.pem", NULL), ERR_OK);
+	}
+	assert_int_equal(try("-cert direct.both -cert_chain many.pem",
 				 "localhost", "ca.pem", NULL), ERR_LIMIT);
 	expect_detail("CFG_CERT_CHAIN");
+	assert_int_equal(try("-cert self.both -cert_chain many.pem",
+				 "localhost", NULL, print), ERR_LIMIT);
+}
+
+/* One message of the handshake in several records. */
+static void
+fragments(void **state)
+{
+	bool can = (tls_features() & TLS_HAS_FRAGMENTS) != 0;
+
+	(void)state;
+	assert_int_equal(try(GOOD " -tls1_2 -max_send_frag 512", "localhost",
+				 "ca.pem", NULL), can ? ERR_OK : ERR_TLS);
+	if (!can) {
+		expect_detail("fragmented");
+	}
+}
+
+static void
+versions(void **state)
+{
+	bool can = (tls_features() & TLS_HAS_13) != 0;
+
+	(void)state;
+	assert_true((tls_features() & TLS_HAS_12) != 0);
+	assert_int_equal(try(GOOD " -tls1_3", "localhost", "ca.pem", NULL),
+		can ? ERR_OK : ERR_TLS);
+	assert_int_equal(try("-cert rsa.both -tls1_3", "localhost", "ca.pem",
+				 NULL), can ? ERR_OK : ERR_TLS);
+	assert_int_equal(try("-cert rsa.both -tls1_3", "nobody", "ca.pem",
+				 NULL), can ? ERR_CERT : ERR_TLS);
+}
+
+static void
+ciphers(void **state)
+{
+	static const char *const all[] = {
+		GOOD " -tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305",
+		GOOD " -tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256",
+		GOOD " -tls1_2 -cipher ECDHE-ECDSA-AES256-GCM-SHA384",
+		"-cert rsa.both -tls1_2 -cipher ECDHE-RSA-CHACHA20-POLY1305",
+		"-cert rsa.both -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256",
+		"-cert rsa.both -tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_int_equal(try(all[i], "localhost", "ca.pem", NULL),
+			ERR_OK);
+	}
+}
+
+static void
+old_ciphers(void **state)
+{
+	static const char *const all[] = {
+		GOOD " -tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256",
+		GOOD " -tls1_2 -cipher ECDHE-ECDSA-AES256-SHA384",
+		"-cert rsa.both -tls1_2 -cipher ECDHE-RSA-AES128-SHA",
+		"-cert rsa.both -tls1_2 -cipher AES128-GCM-SHA256",
+		"-cert rsa.both -tls1_2 -cipher AES256-SHA",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_int_equal(try(all[i], "localhost", "ca.pem", NULL),
+			CFG_OLD_CIPHERS ? ERR_OK : ERR_TLS);
+	}
+	assert_int_equal(try("-cert rsa.both -tls1_2 -cipher "
+				 "ADH-AES128-SHA256@SECLEVEL=0", "localhost",
+				 "ca.pem", NULL), ERR_TLS);
+}
+
+/* Sits between us and the server and keeps what we send, in the file sent. */
+static uint16_t
+eavesdrop(uint16_t server_port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t n = sizeof(a);
+	struct pollfd p[2];
+	char path[128], text[4096];
+	int l = socket(AF_INET, SOCK_STREAM, 0), i;
+	ssize_t got;
+	FILE *f;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(l, (void *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (void *)&a, &n), 0);
+	listener = fork();
+	if (listener != 0) {
+		close(l);
+		return ntohs(a.sin_port);
+	}
+	in_dir(path, sizeof(path), "sent");
+	f = fopen(path, "w");
+	p[0].fd = accept(l, NULL, NULL);
+	p[1].fd = socket(AF_INET, SOCK_STREAM, 0);
+	p[0].events = p[1].events = POLLIN;
+	a.sin_port = htons(server_port);
+	if (connect(p[1].fd, (void *)&a, sizeof(a)) != 0) {
+		_exit(1);
+	}
+	while (poll(p, 2, -1) > 0) {
+		for (i = 0; i < 2; i++) {
+			if (p[i].revents == 0) {
+				continue;
+			}
+			got = read(p[i].fd, text, sizeof(text));
+			if (got <= 0) {
+				fclose(f);
+				_exit(0);
+			}
+			if (i == 0) {
+				fwrite(text, 1, (size_t)got, f);
+			}
+			if (write(p[1 - i].fd, text, (size_t)got) != got) {
+				_exit(1);
+			}
+		}
+	}
+	_exit(1);
+}
+
+/* How many TLS records of that type we sent. */
+static unsigned
+sent_records(int type)
+{
+	static unsigned char text[65536];
+	char path[128];
+	size_t n, at = 0;
+	unsigned found = 0;
+	FILE *f;
+
+	waitpid(listener, NULL, 0);
+	in_dir(path, sizeof(path), "sent");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text), f);
+	fclose(f);
+	assert_true(n > 5);
+	while (at + 5 <= n) {
+		found += text[at] == type;
+		at += 5 + (size_t)(text[at + 3] << 8 | text[at + 4]);
+	}
+	return found;
+}
+
+/* Data that is handed over before the handshake is even begun leaves after
+ * verification or not at all. In TLS 1.2 the type of a record is to be seen. */
+static void
+nothing_before_verification(void **state)
+{
+	enum { DATA = 23 };
+	char path[128];
+	struct tls_verify v = {.ca_file = path, .now = now};
+	size_t n;
+	int i;
+
+	(void)state;
+	in_dir(path, sizeof(path), "ca.pem");
+	for (i = 0; i < 2; i++) {
+		v.host = i == 0 ? "localhost" : "nobody";
+		assert_int_equal(io_open(&s, "127.0.0.1",
+			eavesdrop(serve(GOOD " -tls1_2")), true, &v,
+			sys_now_ms(), 10000), ERR_OK);
+		assert_int_equal(io_put(&s, "secret\n", 7), ERR_OK);
+		if (i == 0) {
+			assert_int_equal(pump(IO_UP, 7), ERR_OK);
+			stop(NULL);
+			assert_true(sent_records(DATA) > 0);
+			continue;
+		}
+		while (s.tls == NULL) {
+			assert_int_equal(pump(IO_HANDSHAKE, 0), ERR_OK);
+		}
+		assert_int_equal(tls_write(s.tls, "x", 1, &n), ERR_PRIVACY);
+		assert_int_equal(pump(IO_UP, 0), ERR_CERT);
+		assert_int_equal(tls_write(s.tls, "x", 1, &n), ERR_CERT);
+		stop(NULL);
+		assert_int_equal(sent_records(DATA), 0);
+	}
+}
+
+/* The end of a connection is one, said or not. */
+static void
+ends(void **state)
+{
+	char path[128], c;
+	struct tls_verify v = {.host = "localhost", .ca_file = path,
+		.now = now};
+	size_t n = 1;
+	enum err e;
+	int i;
+
+	(void)state;
+	in_dir(path, sizeof(path), "ca.pem");
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(io_open(&s, "127.0.0.1",
+			serve(GOOD " -tls1_2"), true, &v, sys_now_ms(),
+			10000), ERR_OK);
+		assert_int_equal(pump(IO_UP, 0), ERR_OK);
+		if (i == 0) { /* s_server says close_notify then */
+			e = tls_write(s.tls, "CLOSE\n", 6, &n);
+			assert_int_equal(e, ERR_OK);
+		} else {
+			kill(server, SIGKILL);
+		}
+		do {
+			e = tls_read(s.tls, &c, 1, &n);
+		} while (e == ERR_AGAIN);
+		assert_int_equal(e, ERR_END);
+		assert_int_equal(n, 0);
+		stop(NULL);
+	}
 }
 
 static void
@@ -676,7 +921,35 @@ slots(void **state)
 		tls_close(&t[i]);
 	}
 	tls_close(&more);
-	assert_non_null(strstr(tls_version(), "bed TLS"));
+	assert_true(tls_version()[0] != '\0');
+}
+
+/* Refused before a connection is made, with what to do instead; what is not
+ * encrypted stays on this machine. */
+static void
+built_without(void **state)
+{
+	struct tls_verify v = {.host = "192.0.2.1", .trust_nothing = true};
+	struct tls *t = (void *)&v;
+
+	(void)state;
+	assert_int_equal(tls_open(&t, 0, &v), ERR_UNSUPPORTED);
+	assert_null(t);
+	assert_non_null(strstr(err_detail(), "ssl = no"));
+	assert_string_equal(tls_system_ca(), "");
+	io_open(&s, "192.0.2.1", 993, true, &v, sys_now_ms(), 1000);
+	assert_int_equal(pump(IO_UP, 0), ERR_UNSUPPORTED);
+	stop(NULL);
+	io_open(&s, "192.0.2.1", 143, false, &v, sys_now_ms(), 1000);
+	assert_int_equal(pump(IO_UP, 0), ERR_PRIVACY);
+	assert_non_null(strstr(err_detail(), "without TLS"));
+	stop(NULL);
+	/* nobody listens there, but it may be tried */
+	io_open(&s, "127.0.0.1", 9, false, &v, sys_now_ms(), 1000);
+	assert_int_equal(pump(IO_UP, 0), ERR_NET);
+	stop(NULL);
+	io_open(&s, "::1", 9, false, &v, sys_now_ms(), 1000);
+	assert_int_equal(pump(IO_UP, 0), ERR_NET);
 }
 
 #define CASE(f) cmocka_unit_test_teardown(f, stop)
@@ -699,13 +972,26 @@ main(void)
 		CASE(both_must_hold),
 		CASE(limits),
 		CASE(old_versions),
+		CASE(versions),
+		CASE(fragments),
+		CASE(ciphers),
+		CASE(old_ciphers),
+		CASE(nothing_before_verification),
+		CASE(ends),
 		CASE(shown_but_not_trusted),
 		CASE(refused_but_described),
 		CASE(bulk),
 		CASE(slots),
 	};
 
+	const struct CMUnitTest without[] = {
+		CASE(built_without),
+	};
+
 	signal(SIGPIPE, SIG_IGN);
+	if (tls_features() == 0) {
+		return cmocka_run_group_tests(without, NULL, NULL);
+	}
 	return cmocka_run_group_tests(tests, make_certificates,
 		drop_certificates);
 }
