@@ -371,7 +371,7 @@
 #endif
 #if (CFG_TLS_MBEDTLS | CFG_TLS_BEARSSL | CFG_TLS_NONE | CFG_CRAM_MD5 | \
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
-	CFG_ADVICE | CFG_STATS | CFG_HELP) & ~1
+	CFG_ADVICE | CFG_STATS | CFG_HELP | CFG_OLD_CIPHERS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 
