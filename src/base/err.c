@@ -15,9 +15,9 @@ const struct mem_row err_mem = {"err_line", sizeof(err_line),
 	"the newest error's detail"};
 
 struct row {
-	enum err err;
-	enum err_scope scope;
-	const char *text;
+	int8_t err;
+	uint8_t scope;
+	char text[42];
 };
 
 static const struct row rows[] = {
@@ -75,7 +75,7 @@ err_scope(enum err e)
 {
 	const struct row *r = find(e);
 
-	return r != NULL ? r->scope : SCOPE_PROGRAM;
+	return r != NULL ? (enum err_scope)r->scope : SCOPE_PROGRAM;
 }
 
 enum err

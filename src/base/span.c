@@ -107,6 +107,33 @@ span_cmp(struct span a, struct span b)
 	return a.n < b.n ? -1 : a.n > b.n;
 }
 
+int
+span_word(struct span a, const char *words)
+{
+	struct span rest = span_of(words);
+
+	for (int i = 0; rest.n > 0; i++) {
+		size_t n = span_find(rest, ' ');
+
+		if (span_ieq(span_upto(rest, n), a)) {
+			return i;
+		}
+		rest = span_from(rest, n + 1);
+	}
+	return -1;
+}
+
+struct span
+span_nth(const char *words, unsigned i)
+{
+	struct span rest = span_of(words);
+
+	for (; i > 0; i--) {
+		rest = span_from(rest, span_find(rest, ' ') + 1);
+	}
+	return span_upto(rest, span_find(rest, ' '));
+}
+
 bool
 span_u64(struct span a, uint64_t *out)
 {

@@ -27,6 +27,12 @@ struct span span_upto(struct span a, size_t n);   /* a[..n], clipped */
 size_t span_find(struct span a, char c);	  /* index, or a.n */
 int span_cmp(struct span a, struct span b);	  /* as memcmp, shorter first */
 
+/* A list of words in one string, each but the last with a blank behind it: the
+ * index of the one that a is (ASCII case folded), or -1; and the i-th, which
+ * must be there. Costs no pointer per word. */
+int span_word(struct span a, const char *words);
+struct span span_nth(const char *words, unsigned i);
+
 /* Whole span is a decimal number that fits; else false. */
 bool span_u32(struct span a, uint32_t *out);
 bool span_u64(struct span a, uint64_t *out);

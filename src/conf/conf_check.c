@@ -86,7 +86,7 @@ check_value(struct conf *c, const struct conf_option *o, const char *section,
 
 	if (o->class == CLASS_STOP &&
 		!conf_option_off(o, span_of(value))) {
-		wrong = o->help;
+		wrong = conf_option_help(o);
 	} else if (o->class == CLASS_USED) {
 		wrong = conf_option_wrong(o, value);
 	}
@@ -143,15 +143,16 @@ check_needed(struct conf *c, const char *section, unsigned where,
 	}
 	for (unsigned i = 0; i < conf_option_count && e == ERR_OK; i++) {
 		const struct conf_option *o = &conf_options[i];
+		const char *name = conf_option_name(o);
 
 		if (!o->needed || (o->where & where) == 0 ||
-			(gmail && strcmp(o->name, "remotehost") == 0)) {
+			(gmail && strcmp(name, "remotehost") == 0)) {
 			continue;
 		}
-		e = conf_value(c, section, o->name, &value, &line);
+		e = conf_value(c, section, name, &value, &line);
 		if (e == ERR_NOENT) {
 			e = problem(c, v, conf_read_section_line(c, section),
-				section, o->name, "is missing");
+				section, name, "is missing");
 		} else if (e == ERR_CONF || e == ERR_LIMIT) {
 			e = ERR_OK; /* the walk has reported it */
 		}
@@ -345,7 +346,8 @@ note_known(struct conf *c, const struct conf_option *o, const char *section,
 
 	if (o->class == CLASS_QUIET) {
 		log_msg(LOG_DEBUG, "%s:%lu: [%s] %s: no effect (%s)", c->path,
-			(unsigned long)line, section, key, o->help);
+			(unsigned long)line, section, key,
+			conf_option_help(o));
 	}
 	if (o->class != CLASS_NOTED || row / 8 >= sizeof(seen->rows) ||
 		(seen->rows[row / 8] & bit) ||
@@ -354,7 +356,7 @@ note_known(struct conf *c, const struct conf_option *o, const char *section,
 		return;
 	}
 	seen->rows[row / 8] |= bit;
-	note(c, line, section, key, o->help);
+	note(c, line, section, key, conf_option_help(o));
 }
 
 static void

@@ -1,5 +1,5 @@
 /*
- * conf_option: the one table of options. The parser takes defaults and types
+ * conf_option: the one table of options, made of conf_option.def. The parser takes defaults and types
  * from it, conf_check() its verdicts, doc/CONFIG.md its text. Private to conf/
  * and to the test of the document.
  */
@@ -40,17 +40,18 @@ enum conf_class {
 };
 
 struct conf_option {
-	const char *name; /* "x_*": all that begin with x_ */
-	unsigned where;
-	enum conf_type type;
-	enum conf_class class;
+	uint16_t name, help; /* see conf_option_name() and _help() */
+	uint8_t where, type, class;
 	bool needed;
-	const char *standard; /* the default, NULL if there is none */
-	const char *help;     /* what it does, or why it stops or is noted */
 };
 
 extern const struct conf_option conf_options[];
 extern const unsigned conf_option_count;
+
+/* "x_*": all that begin with x_. */
+const char *conf_option_name(const struct conf_option *o);
+/* Why it stops, is noted or is quiet; "" for what is used. */
+const char *conf_option_help(const struct conf_option *o);
 
 /* The row of a key in one of these places; NULL if there is none. */
 const struct conf_option *conf_option_find(const char *key, unsigned where);

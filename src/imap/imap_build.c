@@ -67,15 +67,14 @@ imap_mailbox(struct imap_conn *c, struct span name)
 void
 imap_flags(struct imap_conn *c, uint32_t flags)
 {
-	static const char *const names[] = {"\\Deleted", "\\Draft",
-		"\\Flagged", "\\Answered", "\\Seen"};
 	const char *blank = "";
 
 	buf_char(&c->line, '(');
 	for (unsigned i = 0; i < 5; i++) {
 		if (flags >> i & 1) {
 			buf_str(&c->line, blank);
-			buf_str(&c->line, names[i]);
+			buf_span(&c->line,
+				span_nth(IMAP_FLAG_WORDS, i));
 			blank = " ";
 		}
 	}

@@ -207,11 +207,10 @@ discreet(const struct imap_conn *c, struct span text)
 static void
 log_login(const struct imap_event *ev, struct span text)
 {
-	static const char *const words[] = {"OK", "NO", "BAD", "PREAUTH",
-		"BYE"};
+	struct span status = span_nth(IMAP_STATUS_WORDS, ev->status);
 
-	log_msg(LOG_WIRE, "S: (to the login) %s %.*s", words[ev->status],
-		(int)text.n, text.p);
+	log_msg(LOG_WIRE, "S: (to the login) %.*s %.*s", (int)status.n,
+		status.p, (int)text.n, text.p);
 }
 
 /* What every user of a connection would do: capabilities, BYE, ALERT. */

@@ -112,16 +112,13 @@ on_continue(struct imap_resp *r, const struct imap_tok *t)
 static bool
 take_status(struct imap_resp *r, const struct imap_tok *t)
 {
-	static const char *const words[] = {
-		"OK", "NO", "BAD", "PREAUTH", "BYE"};
+	int i = span_word(t->s, IMAP_STATUS_WORDS);
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (t->kind == IMAP_TOK_ATOM && span_iis(t->s, words[i])) {
-			r->ev.status = (enum imap_status)i;
-			return true;
-		}
+	if (t->kind != IMAP_TOK_ATOM || i < 0) {
+		return false;
 	}
-	return false;
+	r->ev.status = (enum imap_status)i;
+	return true;
 }
 
 static enum imap_resp_step
@@ -145,9 +142,9 @@ is_number(struct span s)
 }
 
 struct kind {
-	const char *word;
-	enum imap_ev ev; /* of a line that is one event at its end */
-	enum imap_resp_state state;
+	char word[sizeof("CAPABILITY")];
+	uint8_t ev; /* enum imap_ev of a line that is one event at its end */
+	uint8_t state;
 };
 
 static const struct kind named[] = {
@@ -162,7 +159,7 @@ static const struct kind named[] = {
 	{"SEARCH", IMAP_EV_NONE, SET_SEARCH},
 	{"ESEARCH", IMAP_EV_NONE, SET_ESEARCH},
 	{"VANISHED", IMAP_EV_NONE, SET_VANISHED},
-	{NULL, IMAP_EV_NONE, LINE_FINISH},
+	{"", IMAP_EV_NONE, LINE_FINISH},
 };
 
 static const struct kind numbered[] = {
@@ -171,20 +168,20 @@ static const struct kind numbered[] = {
 	{"RECENT", IMAP_EV_RECENT, LINE_FINISH},
 	{"EXPUNGE", IMAP_EV_EXPUNGE, LINE_FINISH},
 	{"EXPUNGED", IMAP_EV_EXPUNGE, LINE_FINISH}, /* mailutils */
-	{NULL, IMAP_EV_NONE, LINE_FINISH},
+	{"", IMAP_EV_NONE, LINE_FINISH},
 };
 
 static enum imap_resp_step
 begin_kind(struct imap_resp *r, const struct kind *k, const struct imap_tok *t)
 {
-	while (k->word != NULL && !span_iis(t->s, k->word)) {
+	while (k->word[0] != '\0' && !span_iis(t->s, k->word)) {
 		k++;
 	}
-	r->ev.kind = k->ev;
-	if (k->word != NULL && span_iis(t->s, "LSUB")) {
+	r->ev.kind = (enum imap_ev)k->ev;
+	if (k->word[0] != '\0' && span_iis(t->s, "LSUB")) {
 		r->ev.attrs = IMAP_ATTR_SUBSCRIBED;
 	}
-	return imap_resp_go(r, k->state);
+	return imap_resp_go(r, (enum imap_resp_state)k->state);
 }
 
 static enum imap_resp_step
@@ -300,17 +297,17 @@ on_caps(struct imap_resp *r, const struct imap_tok *t)
 }
 
 const struct imap_resp_row imap_resp_line_rows[] = {
-	[LINE_START] = {IMAP_LEX_SOFT, on_start, "a response"},
-	[LINE_TAGGED] = {IMAP_LEX_SOFT, on_tagged, "OK, NO or BAD"},
-	[LINE_UNTAGGED] = {IMAP_LEX_SOFT, on_untagged, "a response"},
-	[LINE_NUMBERED] = {IMAP_LEX_SOFT, on_numbered, "a response"},
-	[LINE_CONTINUE] = {IMAP_LEX_TEXT, on_continue, "text"},
-	[LINE_FINISH] = {IMAP_LEX_SKIP, on_finish, "the end of the line"},
-	[LINE_VALUE] = {IMAP_LEX_SKIP, on_value, "a value"},
-	[LINE_VALUE_LIST] = {IMAP_LEX_SKIP, on_value_list, "\")\""},
-	[LINE_FLAGS_OPEN] = {IMAP_LEX_SOFT, on_flags_open, "a list of flags"},
-	[LINE_FLAGS] = {IMAP_LEX_SOFT, on_flags, "a flag"},
-	[LINE_CAPS] = {IMAP_LEX_SOFT, on_caps, "a capability"},
+	[LINE_START] = {on_start, IMAP_LEX_SOFT, "a response"},
+	[LINE_TAGGED] = {on_tagged, IMAP_LEX_SOFT, "OK, NO or BAD"},
+	[LINE_UNTAGGED] = {on_untagged, IMAP_LEX_SOFT, "a response"},
+	[LINE_NUMBERED] = {on_numbered, IMAP_LEX_SOFT, "a response"},
+	[LINE_CONTINUE] = {on_continue, IMAP_LEX_TEXT, "text"},
+	[LINE_FINISH] = {on_finish, IMAP_LEX_SKIP, "the end of the line"},
+	[LINE_VALUE] = {on_value, IMAP_LEX_SKIP, "a value"},
+	[LINE_VALUE_LIST] = {on_value_list, IMAP_LEX_SKIP, "\")\""},
+	[LINE_FLAGS_OPEN] = {on_flags_open, IMAP_LEX_SOFT, "a list of flags"},
+	[LINE_FLAGS] = {on_flags, IMAP_LEX_SOFT, "a flag"},
+	[LINE_CAPS] = {on_caps, IMAP_LEX_SOFT, "a capability"},
 };
 _Static_assert(sizeof(imap_resp_line_rows) / sizeof(imap_resp_line_rows[0]) ==
 	LINE_STATES - LINE_START, "a row per state");

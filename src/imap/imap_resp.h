@@ -62,6 +62,7 @@ enum imap_ev {
 };
 
 enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD, IMAP_PREAUTH, IMAP_BYE };
+#define IMAP_STATUS_WORDS "OK NO BAD PREAUTH BYE"
 
 /* Response codes (RFC 5530 and the extensions used). */
 enum imap_code {
@@ -116,6 +117,8 @@ enum {
 	IMAP_FLAG_ANY = 64 /* "\*" */
 };
 #define IMAP_FLAGS_SYSTEM 31u
+/* Their words, in the order of the bits. */
+#define IMAP_FLAG_WORDS "\\Deleted \\Draft \\Flagged \\Answered \\Seen"
 
 /* What a FETCH response brought; has_* because any of it may be missing. */
 struct imap_fetch {

@@ -153,15 +153,15 @@ on_uids(struct imap_resp *r, const struct imap_tok *t)
 #define ROW(state) [(state) - CODE_LEAD]
 
 const struct imap_resp_row imap_resp_code_rows[] = {
-	ROW(CODE_LEAD) = {IMAP_LEX_LEAD, on_lead, "text"},
-	ROW(CODE_TEXT) = {IMAP_LEX_TEXT, on_lead, "text"},
-	ROW(CODE_NAME) = {IN_CODE, on_name, "a response code"},
-	ROW(CODE_SKIP) = {IMAP_LEX_SKIP | IMAP_LEX_RBRACKET, on_skip, "\"]\""},
-	ROW(CODE_NUMBER) = {IN_CODE, on_number, "a number"},
-	ROW(CODE_CAPS) = {IN_CODE, on_caps, "a capability"},
-	ROW(CODE_FLAGS) = {IN_CODE, on_flags, "a list of flags"},
-	ROW(CODE_VALIDITY) = {IN_CODE, on_validity, "a UIDVALIDITY"},
-	ROW(CODE_UIDS) = {IN_CODE | IMAP_LEX_SET, on_uids, "a set of UIDs"},
+	ROW(CODE_LEAD) = {on_lead, IMAP_LEX_LEAD, "text"},
+	ROW(CODE_TEXT) = {on_lead, IMAP_LEX_TEXT, "text"},
+	ROW(CODE_NAME) = {on_name, IN_CODE, "a response code"},
+	ROW(CODE_SKIP) = {on_skip, IMAP_LEX_SKIP | IMAP_LEX_RBRACKET, "\"]\""},
+	ROW(CODE_NUMBER) = {on_number, IN_CODE, "a number"},
+	ROW(CODE_CAPS) = {on_caps, IN_CODE, "a capability"},
+	ROW(CODE_FLAGS) = {on_flags, IN_CODE, "a list of flags"},
+	ROW(CODE_VALIDITY) = {on_validity, IN_CODE, "a UIDVALIDITY"},
+	ROW(CODE_UIDS) = {on_uids, IN_CODE | IMAP_LEX_SET, "a set of UIDs"},
 };
 _Static_assert(sizeof(imap_resp_code_rows) / sizeof(imap_resp_code_rows[0]) ==
 	CODE_STATES - CODE_LEAD, "a row per state");

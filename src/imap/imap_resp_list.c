@@ -109,15 +109,15 @@ on_status_open(struct imap_resp *r, const struct imap_tok *t)
 /* Items of STATUS; they fit in r->item. */
 enum item {
 	ITEM_MESSAGES, ITEM_UIDNEXT, ITEM_UIDVALIDITY, ITEM_UNSEEN,
-	ITEM_RECENT, ITEM_DELETED, ITEM_HIGHESTMODSEQ, ITEM_SIZE, ITEM_COUNT
+	ITEM_RECENT, ITEM_DELETED, ITEM_HIGHESTMODSEQ, ITEM_SIZE
 };
+static const char item_words[] = "MESSAGES UIDNEXT UIDVALIDITY UNSEEN RECENT "
+	"DELETED HIGHESTMODSEQ SIZE";
 
 static enum imap_resp_step
 on_status_item(struct imap_resp *r, const struct imap_tok *t)
 {
-	static const char *const words[ITEM_COUNT] = {"MESSAGES", "UIDNEXT",
-		"UIDVALIDITY", "UNSEEN", "RECENT", "DELETED", "HIGHESTMODSEQ",
-		"SIZE"};
+	int i;
 
 	if (t->kind == IMAP_TOK_RPAR) {
 		return imap_resp_go(r, LINE_FINISH);
@@ -125,13 +125,12 @@ on_status_item(struct imap_resp *r, const struct imap_tok *t)
 	if (!imap_resp_is_word(t)) {
 		return imap_resp_fail(r, t);
 	}
-	for (unsigned i = 0; i < ITEM_COUNT; i++) {
-		if (span_iis(t->s, words[i])) {
-			r->item = (uint8_t)i;
-			return imap_resp_go(r, STATUS_VALUE);
-		}
+	i = span_word(t->s, item_words);
+	if (i < 0) {
+		return imap_resp_skip_value(r, STATUS_ITEM);
 	}
-	return imap_resp_skip_value(r, STATUS_ITEM);
+	r->item = (uint8_t)i;
+	return imap_resp_go(r, STATUS_VALUE);
 }
 
 static void
@@ -161,8 +160,6 @@ take_item(struct imap_mailbox_status *m, enum item item, struct span s)
 		break;
 	case ITEM_SIZE:
 		m->has_size = span_u64(s, &m->size);
-		break;
-	case ITEM_COUNT:
 		break;
 	}
 }
@@ -230,19 +227,19 @@ on_space_sep(struct imap_resp *r, const struct imap_tok *t)
 #define ROW(state) [(state) - LIST_ATTRS_OPEN]
 
 const struct imap_resp_row imap_resp_list_rows[] = {
-	ROW(LIST_ATTRS_OPEN) = {SOFT, on_attrs_open, "a list of attributes"},
-	ROW(LIST_ATTRS) = {SOFT, on_attrs, "a mailbox attribute"},
-	ROW(LIST_SEP) = {SOFT, on_sep, "a separator"},
-	ROW(LIST_NAME) = {NAME, on_name, "a mailbox name"},
-	ROW(LIST_MORE) = {PLAIN, on_more, "the end of the line"},
-	ROW(STATUS_NAME) = {NAME, on_status_name, "a mailbox name"},
-	ROW(STATUS_OPEN) = {PLAIN, on_status_open, "\"(\""},
-	ROW(STATUS_ITEM) = {SOFT, on_status_item, "a STATUS item"},
-	ROW(STATUS_VALUE) = {SOFT, on_status_value, "a number"},
-	ROW(SPACE_OPEN) = {PLAIN, on_space_open, "a list of namespaces"},
-	ROW(SPACE_ENTRY) = {PLAIN, on_space_entry, "a namespace"},
-	ROW(SPACE_PREFIX) = {PLAIN, on_space_prefix, "a prefix"},
-	ROW(SPACE_SEP) = {SOFT, on_space_sep, "a separator"},
+	ROW(LIST_ATTRS_OPEN) = {on_attrs_open, SOFT, "a list of attributes"},
+	ROW(LIST_ATTRS) = {on_attrs, SOFT, "a mailbox attribute"},
+	ROW(LIST_SEP) = {on_sep, SOFT, "a separator"},
+	ROW(LIST_NAME) = {on_name, NAME, "a mailbox name"},
+	ROW(LIST_MORE) = {on_more, PLAIN, "the end of the line"},
+	ROW(STATUS_NAME) = {on_status_name, NAME, "a mailbox name"},
+	ROW(STATUS_OPEN) = {on_status_open, PLAIN, "\"(\""},
+	ROW(STATUS_ITEM) = {on_status_item, SOFT, "a STATUS item"},
+	ROW(STATUS_VALUE) = {on_status_value, SOFT, "a number"},
+	ROW(SPACE_OPEN) = {on_space_open, PLAIN, "a list of namespaces"},
+	ROW(SPACE_ENTRY) = {on_space_entry, PLAIN, "a namespace"},
+	ROW(SPACE_PREFIX) = {on_space_prefix, PLAIN, "a prefix"},
+	ROW(SPACE_SEP) = {on_space_sep, SOFT, "a separator"},
 };
 _Static_assert(sizeof(imap_resp_list_rows) / sizeof(imap_resp_list_rows[0]) ==
 	LIST_STATES - LIST_ATTRS_OPEN, "a row per state");

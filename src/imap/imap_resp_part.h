@@ -49,9 +49,9 @@ typedef enum imap_resp_step imap_resp_on(struct imap_resp *r,
  * when it is missing. IMAP_RESP_FREE: it acts without a token. */
 #define IMAP_RESP_FREE 0x8000u
 struct imap_resp_row {
-	unsigned mode;
 	imap_resp_on *on;
-	const char *wanted;
+	uint16_t mode;
+	char wanted[22];
 };
 
 extern const struct imap_resp_row imap_resp_line_rows[];

@@ -151,16 +151,16 @@ on_count(struct imap_resp *r, const struct imap_tok *t)
 #define ROW(state) [(state) - SET_SEARCH]
 
 const struct imap_resp_row imap_resp_set_rows[] = {
-	ROW(SET_SEARCH) = {SET, on_search, "a UID"},
-	ROW(SET_VANISHED) = {SET, on_vanished, "a set of UIDs"},
-	ROW(SET_EARLIER) = {SOFT, on_earlier, "EARLIER"},
-	ROW(SET_GONE) = {SET, on_gone, "a set of UIDs"},
-	ROW(SET_ESEARCH) = {SOFT, on_esearch, "a tag"},
-	ROW(SET_CORRELATOR) = {SOFT, on_correlator, "a tag"},
-	ROW(SET_TAG) = {SOFT, on_tag, "a tag"},
-	ROW(SET_ITEM) = {SOFT, on_item, "a result"},
-	ROW(SET_ALL) = {SET, on_all, "a set of UIDs"},
-	ROW(SET_COUNT) = {SOFT, on_count, "a number"},
+	ROW(SET_SEARCH) = {on_search, SET, "a UID"},
+	ROW(SET_VANISHED) = {on_vanished, SET, "a set of UIDs"},
+	ROW(SET_EARLIER) = {on_earlier, SOFT, "EARLIER"},
+	ROW(SET_GONE) = {on_gone, SET, "a set of UIDs"},
+	ROW(SET_ESEARCH) = {on_esearch, SOFT, "a tag"},
+	ROW(SET_CORRELATOR) = {on_correlator, SOFT, "a tag"},
+	ROW(SET_TAG) = {on_tag, SOFT, "a tag"},
+	ROW(SET_ITEM) = {on_item, SOFT, "a result"},
+	ROW(SET_ALL) = {on_all, SET, "a set of UIDs"},
+	ROW(SET_COUNT) = {on_count, SOFT, "a number"},
 };
 _Static_assert(sizeof(imap_resp_set_rows) / sizeof(imap_resp_set_rows[0]) ==
 	SET_STATES - SET_SEARCH, "a row per state");

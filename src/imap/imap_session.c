@@ -25,7 +25,7 @@ enum {
 };
 
 static const struct mech {
-	const char *name;
+	char name[sizeof("CRAM-MD5")];
 	uint64_t cap;
 } mechs[] = {
 	[MECH_NONE] = {"", 0},

@@ -44,6 +44,27 @@ span_compare(void **unused)
 }
 
 static void
+span_lists(void **state)
+{
+	static const char words[] = "OK NO PREAUTH";
+	struct span s = span_nth(words, 2);
+
+	(void)state;
+	assert_int_equal(span_word(SPAN("ok"), words), 0);
+	assert_int_equal(span_word(SPAN("NO"), words), 1);
+	assert_int_equal(span_word(SPAN("preAuth"), words), 2);
+	assert_int_equal(span_word(SPAN("PRE"), words), -1);
+	assert_int_equal(span_word(SPAN("PREAUTHS"), words), -1);
+	assert_int_equal(span_word(SPAN("OK NO"), words), -1);
+	assert_int_equal(span_word(SPAN("NO "), words), -1);
+	assert_int_equal(span_word(SPAN(""), words), -1);
+	assert_int_equal(span_word(SPAN(""), ""), -1);
+	assert_true(span_is(s, "PREAUTH"));
+	assert_true(span_is(span_nth(words, 0), "OK"));
+	assert_true(span_is(span_nth(words, 1), "NO"));
+}
+
+static void
 span_order(void **unused)
 {
 	struct span none = {NULL, 0};
@@ -513,6 +534,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(span_compare),
 		cmocka_unit_test(span_order),
+		cmocka_unit_test(span_lists),
 		cmocka_unit_test(span_parts),
 		cmocka_unit_test(span_numbers),
 		cmocka_unit_test(buf_limits),

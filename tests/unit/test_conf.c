@@ -891,18 +891,32 @@ open_to_others(void **state)
 }
 
 static void
-row_text(const struct conf_option *o, char *out, size_t cap)
+row_text(unsigned i, char *out, size_t cap)
 {
 	static const char *const class[] = {"used", "no effect", "noted",
 		"stops"};
+#define ROW(name, where, type, class, standard, help) {standard, help},
+#define NEED ROW
+	static const struct {
+		const char *standard, *help;
+	} texts[] = {
+#include "conf/conf_option.def"
+	};
+#undef ROW
+#undef NEED
+	const struct conf_option *o = &conf_options[i];
+	const char *standard = texts[i].standard;
 
-	snprintf(out, cap, "| `%s` |%s%s%s%s | %s | %s | %s |\n", o->name,
-		o->where & IN_GENERAL ? " general" : "",
+	if (o->class != CLASS_USED) {
+		assert_string_equal(conf_option_help(o), texts[i].help);
+	}
+	snprintf(out, cap, "| `%s` |%s%s%s%s | %s | %s | %s |\n",
+		conf_option_name(o), o->where & IN_GENERAL ? " general" : "",
 		o->where & IN_ACCOUNT ? " Account" : "",
 		o->where & IN_MAILDIR ? " Maildir" : "",
 		o->where & IN_IMAP ? " IMAP" : "", class[o->class],
-		o->standard != NULL ? o->standard : o->needed ? "needed" : "",
-		o->help);
+		standard[0] == '\0' && o->needed ? "needed" : standard,
+		texts[i].help);
 }
 
 static void
@@ -921,7 +935,7 @@ document(void **state)
 	for (unsigned i = 0; i < conf_option_count; i++) {
 		char row[512];
 
-		row_text(&conf_options[i], row, sizeof(row));
+		row_text(i, row, sizeof(row));
 		at = strstr(at, row);
 		if (at == NULL) {
 			fail_msg("not in doc/CONFIG.md here: %s", row);
@@ -987,7 +1001,7 @@ main(void)
 		for (unsigned i = 0; i < conf_option_count; i++) {
 			char row[512];
 
-			row_text(&conf_options[i], row, sizeof(row));
+			row_text(i, row, sizeof(row));
 			fputs(row, stdout);
 		}
 		return 0;

@@ -106,6 +106,7 @@ static const struct row status_rows[] = {
 	{"w1 OK [CAPABILITY IMAP4rev1\r\n", "TAGGED 1 OK code 3 \"\"\n"},
 	{"w1 NO [FOO can\"t] x\r\nw1 NO [FOO \"a]\" {2}\r\n]] b] x\r\n",
 		"TAGGED 1 NO code 1 \"\"\nTAGGED 1 NO code 1 \"x\"\n"},
+	{"w1 NO [hasChildren] x\r\n", "TAGGED 1 NO code 36 \"x\"\n"},
 	{"* OK [(odd] x\r\n* OK [\"q\"] x\r\n",
 		"STATUS OK code 1 \"x\"\nSTATUS OK code 1 \"x\"\n"},
 	/* a code behind the text; never in an OK */
