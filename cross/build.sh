@@ -5,6 +5,7 @@
 #
 #   build/TARGET-TLS[-PRESET][-pie]/wherry           with its symbols
 #   build/TARGET-TLS[-PRESET][-pie]/wherry-stripped  to be installed
+#   build/TARGET-TLS[-PRESET][-pie]/wherry.map       what is in it, and why
 #
 # and is inspected (inspect.sh). The goal unit-bin builds the unit tests.
 . "$(dirname "$0")/common.sh"
@@ -26,8 +27,7 @@ esac
 case " $* " in
 *" unit-bin "*)
 	lib=$("$here/cmocka.sh" "$name")
-	include="$include -isystem $lib/include"
-	cmocka=$lib/lib/libcmocka.a ;;
+	cmocka="-isystem $lib/include $lib/lib/libcmocka.a" ;;
 esac
 variant=$name-$tls${PRESET:+-$PRESET}${HARDEN:+-pie}
 out=$top/build/$variant
@@ -35,7 +35,7 @@ out=$top/build/$variant
 ${MAKE:-make} --no-print-directory -s -C "$top" -j "$JOBS" \
 	VARIANT="$variant" TLS="$tls" PRESET="${PRESET:-}" \
 	CC="$tools/bin/cc" AR="${tool}ar" CFLAGS="$small $own" \
-	CPPFLAGS="$include ${CPPFLAGS:-}" LDFLAGS="$small_link" \
+	CPPFLAGS="$include ${CPPFLAGS:-}" LDFLAGS="$small_link -Wl,-Map=\$@.map" \
 	LIBS="$libs" CMOCKA="$cmocka" "${@:-all}"
 [ $# -eq 0 ] || exit 0
 
