@@ -12,8 +12,8 @@
 
 #define WHERRY_VERSION "0.1.0"
 
-/* The day of that release, seconds since 1970 UTC. A clock that says less is
- * not set; certificates are judged at this time then. */
+/* The day of that release, seconds since 1970 UTC; both change together. A
+ * clock that says less is not set, and certificates are judged at this time. */
 #ifndef WHERRY_STAMP
 #define WHERRY_STAMP 1795564800 /* 2026-11-25 */
 #endif

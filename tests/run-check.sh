@@ -211,8 +211,6 @@ step() {
 		pytests "asan e2e" tests/e2e -k "not memory and not kill and not durability and not old_kernel and not clock"
 		unset WHERRY ASAN_OPTIONS ;;
 	clang) build clang clang
-		make --no-print-directory -s -k VARIANT=clang CC=clang \
-			unit-bin >"$log/clang-unit.log" 2>&1
 		units clang ;;
 	valgrind) units plain valgrind -q --error-exitcode=99 ;;
 	valgrind-sync) WRAP='valgrind -q --error-exitcode=99'

@@ -380,7 +380,8 @@ fs_sync(fs_fd fd)
 	do {
 		r = S_ISDIR(st.st_mode) ? fsync(fd) : fdatasync(fd);
 	} while (r != 0 && errno == EINTR);
-	if (r != 0 && errno == EINVAL && S_ISDIR(st.st_mode)) {
+	if (r != 0 && S_ISDIR(st.st_mode) && (errno == EINVAL ||
+		errno == ENOSYS || errno == EOPNOTSUPP)) {
 		return ERR_OK; /* this file system cannot, nor need it */
 	}
 	return r == 0 ? ERR_OK : posix_fail("sync", NULL);
