@@ -140,19 +140,6 @@ give_random(void *unused, unsigned char *p, size_t n)
 		0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 }
 
-/* Own builds of the library have PSA ask here, not collect entropy itself. */
-#ifdef MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
-psa_status_t
-mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *unused,
-	uint8_t *p, size_t n, size_t *got)
-{
-	(void)unused;
-	*got = n;
-	return sys_random(p, n) == ERR_OK ?
-		PSA_SUCCESS : PSA_ERROR_INSUFFICIENT_ENTROPY;
-}
-#endif
-
 static int
 send_some(void *user, const unsigned char *p, size_t n)
 {
