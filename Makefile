@@ -73,9 +73,11 @@ BINOBJ = $(filter-out $(if $(filter libc,$(ARENA)),$(MALLOC),$(NO_MALLOC)),$(OBJ
 LIBOBJ = $(filter-out $(MAIN) $(MALLOC),$(OBJ))
 LIB = $(B)/libwherry.a
 
-UNIT_SRC = $(sort $(wildcard tests/unit/test_*.c))
+# What reads certificates is not in a build without TLS.
+NO_X509 = $(if $(filter none,$(TLS)),%_x509.c)
+UNIT_SRC = $(filter-out $(NO_X509),$(sort $(wildcard tests/unit/test_*.c)))
 UNIT = $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
-FUZZ_SRC = $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC = $(filter-out $(NO_X509),$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ = $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 REPLAY = $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 

@@ -78,6 +78,9 @@ unsigned tls_better(unsigned a, unsigned b);
 enum err tls_refuse(unsigned findings, const struct tls_verify *v,
 	unsigned too_long);
 
+/* What is in a certificate, in lines; nothing if that cannot be read. */
+void tls_describe(struct span der, struct buf *out);
+
 /* ---- roots of a PEM file, one at a time through static buffers ---- */
 
 #define TLS_CA_TEXT 1024 /* bytes of a CA file read at a time */

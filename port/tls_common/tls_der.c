@@ -62,15 +62,16 @@ two(struct span text, size_t at)
 	return a < 0 || a > 9 || b < 0 || b > 9 ? -1 : a * 10 + b;
 }
 
-/* Days since 1970; the year begins in March, so that a leap day ends it. */
+/* Days since 1970; the year begins in March, so that a leap day ends it, and
+ * 400 years earlier, so that none is negative. */
 static int64_t
 days(int year, int month, int day)
 {
-	int y = month > 2 ? year : year - 1;
+	int y = (month > 2 ? year : year - 1) + 400;
 	int m = month > 2 ? month - 3 : month + 9;
 
 	return (int64_t)y * 365 + y / 4 - y / 100 + y / 400 +
-		(153 * m + 2) / 5 + day - 1 - 719468;
+		(153 * m + 2) / 5 + day - 1 - 865565;
 }
 
 /* RFC 5280 4.1.2.5: YYMMDDHHMMSSZ until 2049, YYYYMMDDHHMMSSZ otherwise. */

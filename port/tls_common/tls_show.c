@@ -148,16 +148,11 @@ tls_fingerprint(const struct tls *t, struct buf *out)
 	return e == ERR_OK ? out->err : e;
 }
 
-enum err
-tls_describe_peer(const struct tls *t, struct buf *out)
+void
+tls_describe(struct span der, struct buf *out)
 {
 	struct tls_cert c;
-	struct span der;
-	enum err e = leaf_of(t, &der);
 
-	if (e != ERR_OK) {
-		return e;
-	}
 	if (tls_cert_parse(&c, der)) {
 		put_name(out, "subject:     ", c.subject);
 		put_names(out, c.names);
@@ -165,6 +160,18 @@ tls_describe_peer(const struct tls *t, struct buf *out)
 		put_time(out, "valid from:  ", c.from_text);
 		put_time(out, "valid until: ", c.until_text);
 	}
+}
+
+enum err
+tls_describe_peer(const struct tls *t, struct buf *out)
+{
+	struct span der;
+	enum err e = leaf_of(t, &der);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	tls_describe(der, out);
 	buf_str(out, "SHA-256:     ");
 	e = tls_fingerprint(t, out);
 	buf_char(out, '\n');

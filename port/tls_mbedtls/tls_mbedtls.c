@@ -16,6 +16,7 @@
 #include <mbedtls/net_sockets.h>
 #include <string.h>
 
+#include "base/crc32.h"
 #include "base/mem.h"
 #include "config.h"
 #include "port/arena.h"
@@ -92,9 +93,25 @@ const struct mem_row tls_mem[] = {
 };
 
 /* mbedTLS 3.6.6 with TLS 1.3 refuses the key exchange of TLS 1.2 servers with
- * RSA certificates. Such a failure switches later connections to TLS 1.2,
- * which is verified just as well; an attacker could cause no more than that. */
-static bool only_12;
+ * RSA certificates. Such a failure switches later connections to that host to
+ * TLS 1.2, which is verified just as well; an attacker could cause no more than
+ * that. The last such host is remembered, by a sum of its name. */
+static bool any_old;
+static uint32_t old_host;
+
+static uint32_t
+sum_of(const struct tls_verify *v)
+{
+	struct span host = span_of(v->host);
+
+	return crc32(CRC32_START, host.p, host.n);
+}
+
+static bool
+only_12(const struct tls_verify *v)
+{
+	return any_old && old_host == sum_of(v);
+}
 
 struct reason {
 	int code;
@@ -288,7 +305,7 @@ set_up(struct tls *t)
 	SET_MIN_VERSION(&t->conf);
 	mbedtls_ssl_conf_ciphersuites(&t->conf, suites());
 	NO_TICKETS(&t->conf);
-	if (only_12) {
+	if (only_12(t->verify)) {
 		CAP_AT_12(&t->conf);
 	}
 	mbedtls_ssl_conf_authmode(&t->conf, MBEDTLS_SSL_VERIFY_OPTIONAL);
@@ -368,8 +385,9 @@ tls_handshake(struct tls *t)
 	do {
 		r = mbedtls_ssl_handshake(&t->ssl);
 	} while (IS_TICKET(r));
-	if (r == R_ILLEGAL && HAS_TLS13 && !only_12) {
-		only_12 = true;
+	if (r == R_ILLEGAL && HAS_TLS13 && !only_12(t->verify)) {
+		any_old = true;
+		old_host = sum_of(t->verify);
 		t->again = true;
 	}
 	if (r != 0) {

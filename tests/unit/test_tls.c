@@ -566,6 +566,10 @@ versions(void **state)
 
 	(void)state;
 	assert_true((tls_features() & TLS_HAS_12) != 0);
+	/* 3.6.6 needs a second connection for such a server; that must not keep
+	 * it from TLS 1.3 with others */
+	assert_int_equal(try("-cert rsa.both -tls1_2", "mail.example.org",
+				 "ca.pem", NULL), ERR_OK);
 	assert_int_equal(try(GOOD " -tls1_3", "localhost", "ca.pem", NULL),
 		can ? ERR_OK : ERR_TLS);
 	assert_int_equal(try("-cert rsa.both -tls1_3", "localhost", "ca.pem",
