@@ -81,11 +81,34 @@ imap_flags(struct imap_conn *c, uint32_t flags)
 	buf_char(&c->line, ')');
 }
 
+void
+imap_set_begin(struct imap_conn *c, struct imap_set *set)
+{
+	size_t n = c->line.n;
+
+	imap_set_init(set, c->line.p + n,
+		c->line.cap > n + IMAP_SET_BEHIND
+			? c->line.cap - n - IMAP_SET_BEHIND : 0);
+}
+
+void
+imap_set_end(struct imap_conn *c, struct imap_set *set)
+{
+	c->line.n += imap_set_text(set).n;
+}
+
+void
+imap_drop(struct imap_conn *c)
+{
+	imap_conn_inflight(c, c->next_tag)->tag = 0;
+	c->building = false;
+}
+
 /* Takes back a command that cannot be sent. */
 static enum err
 take_back(struct imap_conn *c, enum err e)
 {
-	imap_conn_inflight(c, c->next_tag)->tag = 0;
+	imap_drop(c);
 	if (e == ERR_SYNTAX) {
 		return err_set(e, "a name with a line break or NUL in it");
 	}
@@ -112,10 +135,10 @@ send(struct imap_conn *c, uint64_t expect)
 	struct imap_inflight *f = imap_conn_inflight(c, c->next_tag);
 	enum err e;
 
-	c->building = false;
 	if (c->line.err != ERR_OK) {
 		return take_back(c, c->line.err);
 	}
+	c->building = false;
 	f->budget_ms = (int64_t)CFG_COMMAND_FACTOR * c->login->timeout_ms +
 		(int64_t)(expect / 1024) * 1000;
 	log_line(c, f->cmd);

@@ -126,6 +126,15 @@ void imap_mailbox(struct imap_conn *c, struct span name);
 /* Flags as a parenthesised list of the five system flags. */
 void imap_flags(struct imap_conn *c, uint32_t flags);
 enum err imap_end(struct imap_conn *c, uint64_t expect);
+/* Gives up a command that was begun; nothing of it was sent. */
+void imap_drop(struct imap_conn *c);
+
+/* A set of UIDs as the next part of the command, written in its place: it is
+ * for imap_set_add() between the two calls, when nothing else is added to the
+ * command. It leaves IMAP_SET_BEHIND bytes for what comes behind it. */
+#define IMAP_SET_BEHIND 160
+void imap_set_begin(struct imap_conn *c, struct imap_set *set);
+void imap_set_end(struct imap_conn *c, struct imap_set *set);
 
 /* Ends the line with a literal of n bytes: "{n+}" if the server takes that,
  * else "{n}" (then *wait is true: send nothing before IMAP_EV_CONTINUE).

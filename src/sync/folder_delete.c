@@ -246,39 +246,40 @@ look_again(struct folder *f)
 	return e;
 }
 
+/* All of f->del.n fit: config.h sees to that. Returns how many there are. */
 static uint32_t
-make_set(struct folder *f, struct imap_set *set)
+put_set(struct folder *f)
 {
+	struct imap_set set;
+
+	imap_set_begin(f->conn, &set);
 	for (uint32_t i = 0; i < f->del.n; i++) {
 		if (!candidates(f)[i].back) {
-			(void)imap_set_add(set, candidates(f)[i].uid);
+			(void)imap_set_add(&set, candidates(f)[i].uid);
 		}
 	}
-	return set->count;
+	imap_set_end(f->conn, &set);
+	return set.count;
 }
 
 /* Marks them \Deleted. */
 static enum err
 mark(struct folder *f)
 {
-	char memory[CFG_CMD_LINE - 128];
 	bool plus = imap_conn_has(f->conn, IMAP_CAP(UIDPLUS));
-	struct imap_set set;
-	enum err e;
+	enum err e = imap_begin(f->conn, IMAP_CMD_STORE, 0);
 
-	imap_set_init(&set, memory, sizeof(memory));
-	if (make_set(f, &set) == 0) {
+	if (e != ERR_OK) {
+		return e;
+	}
+	imap_text(f->conn, "UID STORE ");
+	if (put_set(f) == 0) {
+		imap_drop(f->conn);
 		f->del.n = 0;
 		f->del.step = READ;
 		return ERR_OK;
 	}
 	f->del.expunge = f->job->expunge && !plus;
-	e = imap_begin(f->conn, IMAP_CMD_STORE, 0);
-	if (e != ERR_OK) {
-		return e;
-	}
-	imap_text(f->conn, "UID STORE ");
-	imap_span(f->conn, imap_set_text(&set));
 	imap_text(f->conn, " +FLAGS.SILENT (\\Deleted)");
 	e = imap_end(f->conn, 0);
 	f->del.busy = 1;
@@ -292,17 +293,13 @@ mark(struct folder *f)
 static enum err
 expunge(struct folder *f)
 {
-	char memory[CFG_CMD_LINE - 128];
-	struct imap_set set;
 	enum err e = imap_begin(f->conn, IMAP_CMD_EXPUNGE, 1);
 
 	if (e != ERR_OK) {
 		return e;
 	}
-	imap_set_init(&set, memory, sizeof(memory));
-	(void)make_set(f, &set);
 	imap_text(f->conn, "UID EXPUNGE ");
-	imap_span(f->conn, imap_set_text(&set));
+	(void)put_set(f);
 	f->del.busy++;
 	f->del.step = MARKED;
 	return imap_end(f->conn, 0);

@@ -28,21 +28,19 @@ static enum err
 send_set(struct folder *f, uint32_t slot)
 {
 	struct want_set *w = &f->sets[slot];
-	char memory[CFG_CMD_LINE - 128];
 	struct imap_set set;
-	enum err e;
+	enum err e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
 
-	sort_set(w);
-	imap_set_init(&set, memory, sizeof(memory));
-	for (uint32_t i = 0; i < w->n; i++) {
-		(void)imap_set_add(&set, w->m[i].uid); /* equal ones: once */
-	}
-	e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
 	if (e != ERR_OK) {
 		return e;
 	}
+	sort_set(w);
 	imap_text(f->conn, "UID FETCH ");
-	imap_span(f->conn, imap_set_text(&set));
+	imap_set_begin(f->conn, &set);
+	for (uint32_t i = 0; i < w->n; i++) {
+		(void)imap_set_add(&set, w->m[i].uid); /* equal ones: once */
+	}
+	imap_set_end(f->conn, &set);
 	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[])");
 	e = imap_end(f->conn, w->bytes);
 	w->busy = e == ERR_OK;

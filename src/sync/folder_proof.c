@@ -26,7 +26,7 @@ enum err
 folder_measure(struct folder *f, enum maildir_where where, const char *name,
 	struct sync_key *key, uint64_t *size, bool *has_nul, int64_t *mtime)
 {
-	char chunk[4096], last = '\0';
+	char chunk[2048], last = '\0';
 	bool nul = false;
 	size_t n = 1;
 	struct fs_stat st;
@@ -76,19 +76,18 @@ folder_proof_add(struct folder *f, const struct listed *s,
 static enum err
 ask(struct folder *f)
 {
-	char memory[CFG_CMD_LINE - 256];
 	struct imap_set set;
 	enum err e = imap_begin(f->conn, IMAP_CMD_KEYS, 0);
 
 	if (e != ERR_OK) {
 		return e;
 	}
-	imap_set_init(&set, memory, sizeof(memory));
+	imap_text(f->conn, "UID FETCH ");
+	imap_set_begin(f->conn, &set);
 	for (uint32_t i = 0; i < f->proof.n && e == ERR_OK; i++) {
 		e = imap_set_add(&set, f->proofs[i].s.uid);
 	}
-	imap_text(f->conn, "UID FETCH ");
-	imap_span(f->conn, imap_set_text(&set));
+	imap_set_end(f->conn, &set);
 	imap_text(f->conn, " (UID RFC822.SIZE " SYNC_KEY_FIELDS ")");
 	f->proof.sent = true;
 	f->proof.done = false;

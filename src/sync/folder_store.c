@@ -24,13 +24,45 @@ change(const struct pend *p, bool add)
 		? (add ? p->add : p->del) : 0;
 }
 
-static void
-send_text(struct folder *f, struct span set, bool add, uint32_t mask)
+/* Entries from *at on that have this change, as many as one command takes;
+ * *at moves behind them. Returns how many there are. */
+static uint32_t
+put_set(struct folder *f, bool add, uint32_t mask, uint32_t *at)
 {
+	struct imap_set set;
+
+	imap_set_begin(f->conn, &set);
+	for (; *at < f->pend_n; ++*at) {
+		if (change(&f->pend[*at], add) == mask &&
+			imap_set_add(&set, f->pend[*at].uid) != ERR_OK) {
+			break;
+		}
+	}
+	imap_set_end(f->conn, &set);
+	return set.count;
+}
+
+static enum err
+send_one(struct folder *f, uint32_t *at)
+{
+	bool add = f->store_mask < 32;
+	uint32_t mask = f->store_mask & 31, n;
+	enum err e = imap_begin(f->conn, IMAP_CMD_STORE, f->store_mask);
+
+	if (e != ERR_OK) {
+		return e;
+	}
 	imap_text(f->conn, "UID STORE ");
-	imap_span(f->conn, set);
+	n = put_set(f, add, mask, at);
+	if (n == 0) {
+		imap_drop(f->conn);
+		return ERR_OK;
+	}
 	imap_text(f->conn, add ? " +FLAGS.SILENT " : " -FLAGS.SILENT ");
 	imap_flags(f->conn, mask);
+	e = imap_end(f->conn, n * 64);
+	f->store_busy += e == ERR_OK;
+	return e;
 }
 
 /* One command for the entries from store_at on that have this change; moves
@@ -38,33 +70,14 @@ send_text(struct folder *f, struct span set, bool add, uint32_t mask)
 static enum err
 send_next(struct folder *f)
 {
-	bool add = f->store_mask < 32;
-	uint32_t mask = f->store_mask & 31, i = f->store_at;
-	char memory[CFG_CMD_LINE - 128];
-	struct imap_set set;
-	enum err e;
+	uint32_t mask = f->store_mask & 31, at = f->store_at;
+	enum err e = mask != 0 ? send_one(f, &at) : ERR_OK;
 
-	imap_set_init(&set, memory, sizeof(memory));
-	for (; mask != 0 && i < f->pend_n; i++) {
-		if (change(&f->pend[i], add) == mask &&
-			imap_set_add(&set, f->pend[i].uid) != ERR_OK) {
-			break;
-		}
+	if (e != ERR_OK) {
+		return e;
 	}
-	if (set.count > 0) {
-		e = imap_begin(f->conn, IMAP_CMD_STORE, f->store_mask);
-		if (e != ERR_OK) {
-			return e;
-		}
-		send_text(f, imap_set_text(&set), add, mask);
-		e = imap_end(f->conn, set.count * 64);
-		if (e != ERR_OK) {
-			return e;
-		}
-		f->store_busy++;
-	}
-	f->store_at = i;
-	if (mask == 0 || i >= f->pend_n) {
+	f->store_at = at;
+	if (mask == 0 || at >= f->pend_n) {
 		f->store_at = 0;
 		f->store_mask++;
 	}

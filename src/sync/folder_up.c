@@ -169,7 +169,8 @@ open_upload(struct folder *f)
 	return e;
 }
 
-/* LF to CR LF in place behind `in`; returns the new length. */
+/* LF to CR LF; `in` may be the second half of `out`: what is written never
+ * overtakes what is read. Returns the new length. */
 static size_t
 to_crlf(struct folder *f, const char *in, size_t n, char *out)
 {
@@ -213,14 +214,14 @@ close_upload(struct folder *f)
 static enum err
 pump(struct folder *f)
 {
-	char in[1024], out[2048];
+	char out[2048], *in = out + sizeof(out) / 2;
 	size_t n = 0;
 	enum err e;
 
 	if (f->up.waiting || imap_room(f->conn) < sizeof(out)) {
 		return ERR_AGAIN;
 	}
-	e = fs_read(f->up.fd, in, sizeof(in), &n);
+	e = fs_read(f->up.fd, in, sizeof(out) / 2, &n);
 	if (e != ERR_OK) {
 		return e;
 	}
@@ -358,7 +359,6 @@ sort_uids(uint32_t *uids, uint32_t n)
 static enum err
 confirm(struct folder *f)
 {
-	char memory[CFG_CMD_LINE - 128];
 	uint32_t uids[CFG_UPLOADS], n = 0;
 	struct imap_set set;
 	enum err e = imap_begin(f->conn, IMAP_CMD_LISTING, FOLDER_COOKIE_UP);
@@ -372,12 +372,12 @@ confirm(struct folder *f)
 		}
 	}
 	sort_uids(uids, n);
-	imap_set_init(&set, memory, sizeof(memory));
+	imap_text(f->conn, "UID FETCH ");
+	imap_set_begin(f->conn, &set);
 	for (uint32_t i = 0; i < n; i++) {
 		(void)imap_set_add(&set, uids[i]); /* equal ones: once */
 	}
-	imap_text(f->conn, "UID FETCH ");
-	imap_span(f->conn, imap_set_text(&set));
+	imap_set_end(f->conn, &set);
 	imap_text(f->conn, " (UID FLAGS)");
 	f->up.step = CONFIRMING;
 	f->up.busy++;
