@@ -375,4 +375,7 @@
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 
+/* CRAM-MD5 needs digests that come with the TLS library. */
+#define HAS_CRAM_MD5 (CFG_CRAM_MD5 && !CFG_TLS_NONE)
+
 #endif

@@ -10,7 +10,7 @@ static const struct {
 	const char *name;
 	bool on;
 } features[] = {
-	{"cram-md5", CFG_CRAM_MD5},
+	{"cram-md5", HAS_CRAM_MD5},
 	{"folderfilter", CFG_FILTERS},
 	{"remotepasscmd", CFG_PASSCMD},
 	{"show-cert", CFG_SHOW_CERT},

@@ -5,7 +5,7 @@
 #include "imap/imap_conn.h"
 #include "port/hash.h"
 
-#if CFG_CRAM_MD5
+#if HAS_CRAM_MD5
 
 void
 imap_cram_response(const struct imap_login *login, struct span challenge,

@@ -21,7 +21,7 @@ enum {
 	MECH_PLAIN,
 	MECH_LOGIN,
 	MECH_CRAM_MD5,
-	MECH_LAST = CFG_CRAM_MD5 ? MECH_CRAM_MD5 : MECH_LOGIN
+	MECH_LAST = HAS_CRAM_MD5 ? MECH_CRAM_MD5 : MECH_LOGIN
 };
 
 static const struct mech {
@@ -130,7 +130,7 @@ no_mechanism(struct imap_conn *c)
 	}
 	return err_set(ERR_AUTH,
 		"%s offers no login mechanism that can be used "
-		"(auth_mechanisms; %s)", c->login->host, CFG_CRAM_MD5
+		"(auth_mechanisms; %s)", c->login->host, HAS_CRAM_MD5
 			? "PLAIN, LOGIN and CRAM-MD5 are built in"
 			: "PLAIN and LOGIN are built in, CRAM-MD5 is not: "
 			  "CFG_CRAM_MD5");
@@ -186,7 +186,7 @@ answer_challenge(struct imap_conn *c)
 	c->mech_used = true;
 	if (c->mech == MECH_PLAIN) {
 		plain_response(c, &b);
-	} else if (CFG_CRAM_MD5 && c->mech == MECH_CRAM_MD5) {
+	} else if (HAS_CRAM_MD5 && c->mech == MECH_CRAM_MD5) {
 		imap_cram_response(c->login, c->ev.text, &b);
 	} else {
 		return err_set(ERR_PROTO, "%s: unexpected challenge",
