@@ -17,16 +17,25 @@
 #include "port/arena/arena.h"
 #include "tls_arena.h" /* of the TLS port that is linked */
 
-/* What libc allocates by itself: getaddrinfo() in a child (glibc reads its
- * files through buffers of 4 KiB, and loads what nsswitch.conf names),
- * getpwuid() where HOME is not set. */
+/* What libc allocates by itself: getpwuid() where HOME is not set, and
+ * getaddrinfo(), in a child that is forked before its connection has any TLS.
+ * glibc loads what nsswitch.conf names and needs 64 KiB for an answer of a
+ * name server, most of all for one that says no. */
 enum { LIBC_NEEDS = 16384 };
+#ifdef __GLIBC__
+enum { RESOLVE_NEEDS = 73728 };
+#else
+enum { RESOLVE_NEEDS = 0 };
+#endif
 
 /* A quarter more than was measured: the next certificate may be longer. */
+enum { EACH = TLS_ARENA + TLS_ARENA / 4 };
 #if CFG_ARENA > 0
 #define ARENA_SIZE CFG_ARENA
 #else
-#define ARENA_SIZE (LIBC_NEEDS + CFG_CONNECTIONS * (TLS_ARENA + TLS_ARENA / 4))
+#define ARENA_SIZE \
+	(LIBC_NEEDS + (CFG_CONNECTIONS - 1) * EACH + \
+		((int)EACH > (int)RESOLVE_NEEDS ? (int)EACH : (int)RESOLVE_NEEDS))
 #endif
 
 static _Alignas(ARENA_ALIGN) unsigned char arena_block[ARENA_SIZE];
