@@ -61,11 +61,11 @@ describe_peer(const struct account *a, enum err e)
 		rest = span_from(rest, end + 1);
 	}
 	if (e == ERR_CLOCK || a->moment.source != MOMENT_CLOCK) {
-		account_tell_moment(a, LOG_ERROR);
+		moment_tell(&a->moment, LOG_ERROR, "wherry/root");
 	}
 	if (e == ERR_CLOCK) {
 		log_msg(LOG_ERROR, "Set the clock, or wait until it is set "
-			"(NTP), and run wherry again. No password was sent.");
+			"(NTP), and run wherry again. Nothing was sent.");
 		return;
 	}
 	BUF_INIT(&b, text);

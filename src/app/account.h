@@ -82,7 +82,6 @@ void account_close(struct account *a);
 /* The times that are known when the connection is made, and after it: the
  * state remembers one at which a certificate was good. */
 void account_moment(struct account *a);
-void account_tell_moment(const struct account *a, enum log_level level);
 void account_keep_moment(const struct account *a);
 enum err account_password_begin(struct account *a, int64_t now_ms);
 /* Keeps the first line of what is in pass. */

@@ -184,18 +184,6 @@ account_mark_root(struct account *a)
 }
 
 void
-account_tell_moment(const struct account *a, enum log_level level)
-{
-	char path[900]; /* the log would cut a longer one, too */
-	struct buf b;
-
-	BUF_INIT(&b, path);
-	buf_fmt(&b, "%s/Account-%s/wherry/" ROOT, a->options->metadata,
-		a->conf.name);
-	moment_tell(&a->moment, level, buf_cstr(&b));
-}
-
-void
 account_moment(struct account *a)
 {
 	struct fs_stat st = {.mtime_s = 0};
@@ -203,7 +191,7 @@ account_moment(struct account *a)
 	(void)fs_stat(a->state, ROOT, &st); /* none before the first login */
 	moment_of(&a->moment, sys_time(), WHERRY_STAMP, st.mtime_s);
 	if (a->moment.source != MOMENT_CLOCK) {
-		account_tell_moment(a, LOG_INFO);
+		moment_tell(&a->moment, LOG_INFO, ROOT);
 	}
 }
 

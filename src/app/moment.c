@@ -31,19 +31,19 @@ moment_is_news(const struct moment *m, int64_t state)
 void
 moment_tell(const struct moment *m, enum log_level level, const char *state)
 {
-	char text[120];
+	char text[80];
 	struct buf b;
 
 	BUF_INIT(&b, text);
 	date_enc(&b, m->clock);
 	if (m->source == MOMENT_CLOCK) {
-		log_msg(level, "  The clock of this machine says %s; if that is "
-			"right, the certificate is wrong.", buf_cstr(&b));
+		log_msg(level, "  The clock of this machine says %s.",
+			buf_cstr(&b));
 		return;
 	}
-	buf_str(&b, ", so certificates are judged at ");
+	buf_str(&b, ", so ");
 	date_enc(&b, m->at);
-	log_msg(level, "  The clock of this machine says %s, %s%s.",
+	log_msg(level, "  The clock of this machine says %s was used: %s%s.",
 		buf_cstr(&b), m->source == MOMENT_RELEASE
 			? "the day this version was released"
 			: "the newest state of this account, the time of the "

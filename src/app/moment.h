@@ -35,9 +35,8 @@ void moment_of(struct moment *m, int64_t clock, int64_t release,
  * the clock told, and a day newer, or one that was too far ahead to count. */
 bool moment_is_news(const struct moment *m, int64_t state);
 
-/* Logs what the clock says and what is used instead; of a certificate that was
- * refused, if it is the clock. state names the file whose time the state's
- * is. */
+/* Logs what the clock says and what was used instead. state names the file
+ * whose time that of the state is. */
 void moment_tell(const struct moment *m, enum log_level level,
 	const char *state);
 

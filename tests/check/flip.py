@@ -31,6 +31,7 @@ HEADER = DIR + "/overrides.h"
 SAMPLE = ["tiny", "router", "full", "all-on", "all-off", "CFG_FILTERS",
           "CFG_PASSCMD", "CFG_TOKEN"]
 TWICE = 4  # a number is raised to at most so many times its default
+BYTES = 1 << 20  # and one that is 0 by default to this
 TIMEOUT = 300
 WORKERS = os.cpu_count() or 2
 
@@ -41,14 +42,14 @@ def run(args, **more):
 
 
 class Commands:
-    """What make would do for the unit tests, with another header."""
+    """What make would do for a goal, with another header."""
 
-    def __init__(self, tls):
+    def __init__(self, tls, goal="unit-bin", flags=("CFLAGS=-O0",)):
         text = run(["make", "-n", "-B", "--no-print-directory", "PRESET=nas",
-                    "VARIANT=flips", "CFLAGS=-O0", "TLS=" + tls,
-                    "unit-bin"]).stdout.replace("\\\n", " ")
+                    "VARIANT=flips", "TLS=" + tls, *flags,
+                    goal]).stdout.replace("\\\n", " ")
         cc = re.escape(os.environ.get("CC", "cc")) + " "
-        self.objects, self.tests = {}, {}
+        self.objects, self.programs = {}, {}
         for line in text.split("\n"):
             if not re.match(cc, line):
                 continue
@@ -63,9 +64,7 @@ class Commands:
                 words.remove("-c")
                 self.objects[name] = words
             else:
-                self.tests[name] = words
-        self.objects = {n: w for n, w in self.objects.items()
-                        if not n.endswith(("/main.o", "/malloc.o"))}
+                self.programs[name] = words
 
 
 class Failure(Exception):
@@ -128,14 +127,19 @@ class Bench:
         todo = self.commands[tls]
         library = "%s/libflip.a" % DIR
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            objects = list(pool.map(self.compile, todo.objects.values()))
+            objects = list(pool.map(self.compile, [
+                w for n, w in todo.objects.items()
+                if not n.endswith(("/main.o", "/malloc.o"))]))
             if os.path.exists(os.path.join(TOP, library)):
                 os.remove(os.path.join(TOP, library))
             r = run(["ar", "rcsD", library, *objects])
             if r.returncode:
                 raise Failure(r.stderr)
-            list(pool.map(lambda t: self.test(t[0], t[1], library),
-                          todo.tests.items()))
+            done = [pool.submit(self.test, name, words, library)
+                    for name, words in todo.programs.items()]
+        said = [str(d.exception()) for d in done if d.exception()]
+        if said:
+            raise Failure("\n".join(said))
 
 
 def header_of(text):
@@ -157,7 +161,7 @@ def numbers(name, e, default):
     least, most = (int(x) if x.isdigit() else default * TWICE
                    for x in e["range"])
     low = [least, default // 2, default * 3 // 4]
-    high = [min(most, max(default, 1) * TWICE), default * 2,
+    high = [min(most, default * TWICE or BYTES), default * 2,
             default * 3 // 2, default * 9 // 8]
     for side in (low, high):
         for value in side:

@@ -3,6 +3,9 @@ import os
 import re
 import signal
 import subprocess
+from functools import lru_cache
+
+import pytest
 
 from mail import Box, Maildir, same
 
@@ -16,6 +19,21 @@ OK, PARTIAL, PERSON, USAGE, CANTCREAT, TEMPORARY, REFUSED, CONFIG = (
 
 def binary():
     return os.environ.get("WHERRY", os.path.join(TOP, "wherry"))
+
+
+@lru_cache(None)
+def without(program):
+    """The features that this program was built without."""
+    text = subprocess.run([program, "-V"], capture_output=True, text=True,
+                          check=False).stdout
+    m = re.search(r"^built without: (.*)", text, re.M)
+    return m.group(1).split() if m else []
+
+
+def needs(feature):
+    """Skips the test if the program under test does not have that."""
+    if feature in without(binary()):
+        pytest.skip("built without " + feature)
 
 
 class Result:
@@ -95,9 +113,26 @@ class Wherry:
         words = [binary()]
         if os.environ.get("WRAP"):
             words = os.environ["WRAP"].split() + words
+        self.skip_without(args)
         if conf:
             words += ["-c", self.conf]
         return words + list(args)
+
+    def skip_without(self, args):
+        """What a test asks of the program, the program has to have."""
+        if not without(binary()):
+            return
+        with open(self.conf, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        for feature, asked in (
+                ("stats", "--stats" in args),
+                ("show-cert", "show-cert" in args),
+                ("help", "-h" in args or "--help" in args),
+                ("folderfilter", "\nfolderfilter" in text),
+                ("remotepasscmd", "\nremotepasscmd" in text),
+                ("cram-md5", "CRAM-MD5" in text)):
+            if asked:
+                needs(feature)
 
     def start(self, *args, conf=True, prefix=()):
         return subprocess.Popen(

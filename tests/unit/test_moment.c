@@ -103,9 +103,8 @@ told(void **state)
 	moment_of(&m, 0, 1795564800, 0);
 	moment_tell(&m, LOG_ERROR, "root");
 	assert_string_equal(said, "  The clock of this machine says "
-		"01-Jan-1970 00:00:00 +0000, so certificates are judged at "
-		"25-Nov-2026 00:00:00 +0000, the day this version was "
-		"released.");
+		"01-Jan-1970 00:00:00 +0000, so 25-Nov-2026 00:00:00 +0000 "
+		"was used: the day this version was released.");
 	moment_of(&m, 0, 1795564800, 1795564801);
 	moment_tell(&m, LOG_ERROR, "root");
 	assert_non_null(strstr(said, "00:00:01"));
@@ -113,8 +112,7 @@ told(void **state)
 	moment_of(&m, 1795564800, 1795564800, 0);
 	moment_tell(&m, LOG_ERROR, "root");
 	assert_string_equal(said, "  The clock of this machine says "
-		"25-Nov-2026 00:00:00 +0000; if that is right, the "
-		"certificate is wrong.");
+		"25-Nov-2026 00:00:00 +0000.");
 	log_to(NULL, NULL);
 }
 

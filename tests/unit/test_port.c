@@ -73,31 +73,6 @@ literals_need_no_child(void **state)
 	net_resolve_stop(&r);
 }
 
-/* Where a build without TLS may send a password. */
-static void
-loopback(void **state)
-{
-	static const struct {
-		const char *host;
-		bool is;
-	} rows[] = {{"127.0.0.1", true}, {"127.255.255.255", true},
-		{"126.255.255.255", false}, {"128.0.0.0", false},
-		{"0.0.0.0", false}, {"1.0.0.127", false}, {"::1", true},
-		{"::", false}, {"::2", false}, {"1::1", false},
-		{"::ffff:192.0.2.1", false}, {"fe80::1", false}};
-	struct net_addr none = {.len = 0};
-	struct net_resolve r;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(net_resolve_start(&r, rows[i].host, 1),
-			ERR_OK);
-		assert_int_equal(net_is_loopback(&r.addrs[0]), rows[i].is);
-		net_resolve_stop(&r);
-	}
-	assert_false(net_is_loopback(&none));
-}
-
 static void
 names_by_a_child(void **state)
 {
@@ -729,7 +704,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_need_no_child),
-		cmocka_unit_test(loopback),
 		cmocka_unit_test(names_by_a_child),
 		cmocka_unit_test(connect_read_write),
 		cmocka_unit_test(sockets),
