@@ -31,18 +31,39 @@ enum rec_state {
 	REC_HELD     /* known, not wanted: too large, filtered, failing */
 };
 
+/* The base name in its Maildir (struct maildir_base, and heap.h). Kinds are
+ * MAILDIR_OWN, MAILDIR_OIMAP and these: */
+enum {
+	NAME_KEPT = 2, /* seq<<32|time is an offset where the text is kept */
+	NAME_NONE = 3  /* no name known */
+};
+struct rec_name {
+	uint32_t time, seq;
+	uint32_t pid; /* 22 bits */
+	uint8_t host; /* index in hosts */
+	uint8_t kind;
+};
+
+static inline struct rec_name
+rec_name_kept(uint64_t offset)
+{
+	return (struct rec_name){.time = (uint32_t)offset,
+		.seq = (uint32_t)(offset >> 32), .kind = NAME_KEPT};
+}
+
+static inline uint64_t
+rec_name_offset(const struct rec_name *n)
+{
+	return (uint64_t)n->seq << 32 | n->time;
+}
+
 struct rec {
 	uint32_t uid;	/* > 0 */
 	uint32_t flags; /* bits 0..4 system, 5..30 letters; both sides agree */
 	uint32_t size;	/* RFC822.SIZE, saturates at 2^30 - 1 */
 	enum rec_state state;
 	uint64_t mkey;	/* 56 bits: header key; 0 unknown */
-	/* the base name in its Maildir (struct maildir_base, and heap.h) */
-	uint32_t n_time, n_seq;
-	uint32_t pid; /* 22 bits */
-	uint8_t host; /* index in hosts */
-	uint8_t kind; /* 0 own, 1 OfflineIMAP, 2 n_seq<<32|n_time is an offset in
-		       * names; 3 no name known */
+	struct rec_name name;
 };
 
 /* What is over a field's width is cut off (size: saturated). */

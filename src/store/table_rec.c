@@ -44,10 +44,10 @@ rec_enc(const struct rec *r, uint8_t out[TABLE_REC])
 	le_put32(out + 4, r->flags & FLAGS_MASK);
 	le_put32(out + 8, size | (uint32_t)r->state << 30);
 	le_put64(out + 12, r->mkey & (((uint64_t)1 << MKEY_BITS) - 1));
-	le_put32(out + 20, r->n_time);
-	le_put32(out + 24, r->n_seq);
-	le_put32(out + 28, (r->pid & TABLE_PID_MAX) | (uint32_t)r->host << 22 |
-		(uint32_t)r->kind << 30);
+	le_put32(out + 20, r->name.time);
+	le_put32(out + 24, r->name.seq);
+	le_put32(out + 28, (r->name.pid & TABLE_PID_MAX) | (uint32_t)r->name.host << 22 |
+		(uint32_t)r->name.kind << 30);
 	out[CRC_AT] = checksum(out);
 }
 
@@ -66,10 +66,10 @@ rec_dec(struct rec *r, const uint8_t in[TABLE_REC])
 	r->size = size & TABLE_SIZE_MAX;
 	r->state = (enum rec_state)(size >> 30);
 	r->mkey = le_get64(in + 12) & (((uint64_t)1 << MKEY_BITS) - 1);
-	r->n_time = le_get32(in + 20);
-	r->n_seq = le_get32(in + 24);
-	r->pid = name & TABLE_PID_MAX;
-	r->host = (uint8_t)(name >> 22);
-	r->kind = (uint8_t)(name >> 30);
+	r->name.time = le_get32(in + 20);
+	r->name.seq = le_get32(in + 24);
+	r->name.pid = name & TABLE_PID_MAX;
+	r->name.host = (uint8_t)(name >> 22);
+	r->name.kind = (uint8_t)(name >> 30);
 	return ERR_OK;
 }

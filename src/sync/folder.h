@@ -75,9 +75,8 @@ enum folder_phase {
 enum { LOCAL_WHOLE = 1, LOCAL_FOREIGN = 2 };
 struct local {
 	uint32_t uid, flags;
-	uint32_t n_time, n_seq; /* or offset in the name spill (LOCAL_WHOLE) */
-	uint32_t pid;
-	uint8_t host, kind, where, bits;
+	struct rec_name name; /* LOCAL_WHOLE: kept in the name spill */
+	uint8_t where, bits;
 };
 
 /* One listed message as a sort record. */
@@ -105,8 +104,8 @@ struct pend {
 	uint32_t flags, size, tmp;
 	uint64_t mkey;
 	int64_t date;
-	uint32_t n_time, n_seq, pid;
-	uint8_t host, kind, what, stage, add, del, had_flags;
+	struct rec_name name;
+	uint8_t what, stage, add, del, had_flags;
 };
 
 struct upload {

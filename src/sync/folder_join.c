@@ -211,7 +211,7 @@ static enum err
 want(struct folder *f, const struct listed *s)
 {
 	struct rec r = {.uid = s->uid, .flags = s->flags, .size = s->size,
-		.state = REC_WANTED, .kind = 3};
+		.state = REC_WANTED, .name.kind = NAME_NONE};
 
 	f->stats.down_todo++;
 	return folder_record(f, NO_RECORD, &r);
@@ -234,7 +234,7 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	const struct rec *t, const struct listed *s, uint32_t recno)
 {
 	uint32_t had = l->flags & MAILDIR_FLAGS_SYSTEM;
-	struct rec name = t != NULL ? *t : (struct rec){.kind = 3};
+	struct rec r = t != NULL ? *t : (struct rec){.name.kind = NAME_NONE};
 	struct pend *pend;
 	enum err e = ERR_OK;
 
@@ -248,7 +248,7 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 		f->stats.flags_local++;
 	}
 	if (e == ERR_OK && (t == NULL || t->state != REC_PRESENT)) {
-		e = folder_name_to_rec(f, l, &name);
+		e = folder_name_to_rec(f, l, &r.name);
 	}
 	if (e != ERR_OK) {
 		return e;
@@ -256,13 +256,9 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	told_flags(f, had, p);
 	pend = folder_pend_add(f, PEND_FLAGS, l->uid, recno);
 	pend->flags = p->t_flags;
-	pend->size = s->size != 0 ? s->size : name.size;
-	pend->mkey = name.mkey;
-	pend->n_time = name.n_time;
-	pend->n_seq = name.n_seq;
-	pend->pid = name.pid;
-	pend->host = name.host;
-	pend->kind = name.kind;
+	pend->size = s->size != 0 ? s->size : r.size;
+	pend->mkey = r.mkey;
+	pend->name = r.name;
 	pend->add = (uint8_t)p->store_add;
 	pend->del = (uint8_t)p->store_del;
 	pend->stage = p->store_add | p->store_del ? PEND_UNSENT : PEND_ACTED;
@@ -274,7 +270,7 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 static bool
 own_name(const struct local *l)
 {
-	return (l->bits & LOCAL_WHOLE) == 0 && l->kind == MAILDIR_OWN;
+	return (l->bits & LOCAL_WHOLE) == 0 && l->name.kind == MAILDIR_OWN;
 }
 
 static enum err

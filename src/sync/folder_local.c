@@ -14,16 +14,18 @@
 
 #define SLICE 2000 /* files per step */
 
+_Static_assert((int)NAME_KEPT == (int)MAILDIR_OTHER, "one meaning, one number");
+
 void
 folder_local_enc(const struct local *l, uint8_t out[LOCAL_REC])
 {
 	be_put32(out, l->uid);
 	le_put32(out + 4, l->flags);
-	le_put32(out + 8, l->n_time);
-	le_put32(out + 12, l->n_seq);
-	le_put32(out + 16, l->pid);
-	out[20] = l->host;
-	out[21] = l->kind;
+	le_put32(out + 8, l->name.time);
+	le_put32(out + 12, l->name.seq);
+	le_put32(out + 16, l->name.pid);
+	out[20] = l->name.host;
+	out[21] = l->name.kind;
 	out[22] = l->where;
 	out[23] = l->bits;
 }
@@ -33,25 +35,24 @@ folder_local_dec(struct local *l, const uint8_t in[LOCAL_REC])
 {
 	l->uid = be_get32(in);
 	l->flags = le_get32(in + 4);
-	l->n_time = le_get32(in + 8);
-	l->n_seq = le_get32(in + 12);
-	l->pid = le_get32(in + 16);
-	l->host = in[20];
-	l->kind = in[21];
+	l->name.time = le_get32(in + 8);
+	l->name.seq = le_get32(in + 12);
+	l->name.pid = le_get32(in + 16);
+	l->name.host = in[20];
+	l->name.kind = in[21];
 	l->where = in[22];
 	l->bits = in[23];
 }
 
-/* Base name of the fields that l and rec share; kinds OWN and OIMAP. */
+/* The text of a base name; kinds OWN and OIMAP. */
 static enum err
-build_base(struct folder *f, uint8_t kind, uint32_t n_time, uint32_t n_seq,
-	uint32_t pid, uint8_t host, struct buf *out)
+build_base(struct folder *f, const struct rec_name *n, struct buf *out)
 {
-	buf_fmt(out, "%u_%u.", n_time, n_seq);
-	if (kind == MAILDIR_OIMAP) {
-		buf_fmt(out, "%u.", pid);
+	buf_fmt(out, "%u_%u.", n->time, n->seq);
+	if (n->kind == MAILDIR_OIMAP) {
+		buf_fmt(out, "%u.", n->pid);
 	}
-	return heap_get_host(&f->heap, host, out);
+	return heap_get_host(&f->heap, n->host, out);
 }
 
 static enum err
@@ -62,7 +63,7 @@ compact_name(struct folder *f, const struct local *l, struct buf *out)
 	enum err e;
 
 	BUF_INIT(&base, memory);
-	e = build_base(f, l->kind, l->n_time, l->n_seq, l->pid, l->host, &base);
+	e = build_base(f, &l->name, &base);
 	if (e == ERR_OK) {
 		e = base.err;
 	}
@@ -77,14 +78,14 @@ enum err
 folder_local_name(struct folder *f, const struct local *l, struct buf *out)
 {
 	char memory[CFG_NAME];
-	uint64_t offset = (uint64_t)l->n_seq << 32 | l->n_time;
 	size_t n = 0;
 	enum err e;
 
 	if ((l->bits & LOCAL_WHOLE) == 0) {
 		e = compact_name(f, l, out);
 	} else {
-		e = spill_get(&f->names, offset, memory, sizeof(memory), &n);
+		e = spill_get(&f->names, rec_name_offset(&l->name), memory,
+			sizeof(memory), &n);
 		buf_put(out, memory, n);
 	}
 	return e != ERR_OK ? e : out->err;
@@ -112,13 +113,13 @@ parse_compact(struct folder *f, const char *name, const struct maildir_name *n,
 	}
 	buf_span(&host, base.host);
 	if (host.err != ERR_OK ||
-		heap_host(&f->heap, buf_get(&host), &l->host) != ERR_OK) {
+		heap_host(&f->heap, buf_get(&host), &l->name.host) != ERR_OK) {
 		return false;
 	}
-	l->kind = (uint8_t)base.kind;
-	l->n_time = base.time;
-	l->n_seq = base.seq;
-	l->pid = base.kind == MAILDIR_OWN ? 0 : base.pid;
+	l->name.kind = (uint8_t)base.kind;
+	l->name.time = base.time;
+	l->name.seq = base.seq;
+	l->name.pid = base.kind == MAILDIR_OWN ? 0 : base.pid;
 	BUF_INIT(&b, again);
 	return compact_name(f, l, &b) == ERR_OK && b.err == ERR_OK &&
 		span_is(buf_get(&b), name);
@@ -138,13 +139,9 @@ folder_local_parse(struct folder *f, enum maildir_where where,
 	if (parse_compact(f, name, n, out)) {
 		return ERR_OK;
 	}
-	out->kind = MAILDIR_OTHER;
-	out->host = 0;
-	out->pid = 0;
 	out->bits = LOCAL_WHOLE | (n->ours ? 0 : LOCAL_FOREIGN);
 	e = spill_add(&f->names, name, strlen(name), &offset);
-	out->n_time = (uint32_t)offset;
-	out->n_seq = (uint32_t)(offset >> 32);
+	out->name = rec_name_kept(offset);
 	return e;
 }
 
@@ -276,7 +273,8 @@ folder_local_next(struct folder *f, struct local *out)
 }
 
 enum err
-folder_name_to_rec(struct folder *f, const struct local *l, struct rec *r)
+folder_name_to_rec(struct folder *f, const struct local *l,
+	struct rec_name *out)
 {
 	char memory[CFG_NAME];
 	struct maildir_name n;
@@ -285,11 +283,7 @@ folder_name_to_rec(struct folder *f, const struct local *l, struct rec *r)
 	enum err e;
 
 	if ((l->bits & LOCAL_WHOLE) == 0) {
-		r->kind = l->kind;
-		r->n_time = l->n_time;
-		r->n_seq = l->n_seq;
-		r->pid = l->pid;
-		r->host = l->host;
+		*out = l->name;
 		return ERR_OK;
 	}
 	BUF_INIT(&b, memory);
@@ -298,30 +292,25 @@ folder_name_to_rec(struct folder *f, const struct local *l, struct rec *r)
 		maildir_name_parse(&n, buf_get(&b), f->fmd5, f->job->infosep);
 		e = heap_add_name(&f->heap, n.stem, &offset);
 	}
-	r->kind = 2;
-	r->n_time = (uint32_t)offset;
-	r->n_seq = (uint32_t)(offset >> 32);
-	r->pid = 0;
-	r->host = 0;
+	*out = rec_name_kept(offset);
 	return e;
 }
 
 /* Base name that a record tells; ERR_NOENT if it tells none. */
 static enum err
-rec_base(struct folder *f, const struct rec *r, struct buf *out)
+rec_base(struct folder *f, const struct rec_name *name, struct buf *out)
 {
 	struct maildir_name n;
 	size_t at = out->n;
 	enum err e;
 
-	if (r->kind == 3) {
+	if (name->kind == NAME_NONE) {
 		return ERR_NOENT;
 	}
-	if (r->kind != 2) {
-		return build_base(f, r->kind, r->n_time, r->n_seq, r->pid,
-			r->host, out);
+	if (name->kind != NAME_KEPT) {
+		return build_base(f, name, out);
 	}
-	e = heap_get_name(&f->heap, (uint64_t)r->n_seq << 32 | r->n_time, out);
+	e = heap_get_name(&f->heap, rec_name_offset(name), out);
 	if (e == ERR_OK && out->err == ERR_OK) {
 		maildir_name_parse(&n, span_from(buf_get(out), at), f->fmd5,
 			f->job->infosep);
@@ -343,7 +332,7 @@ folder_same_name(struct folder *f, const struct local *l, const struct rec *r)
 	BUF_INIT(&a, mine);
 	BUF_INIT(&b, theirs);
 	if (folder_local_name(f, l, &a) != ERR_OK ||
-		rec_base(f, r, &b) != ERR_OK || b.err != ERR_OK) {
+		rec_base(f, &r->name, &b) != ERR_OK || b.err != ERR_OK) {
 		return false;
 	}
 	maildir_name_parse(&n, buf_get(&a), f->fmd5, f->job->infosep);

@@ -52,7 +52,7 @@ enum err folder_local_parse(struct folder *f, enum maildir_where where,
 	const char *name, const struct maildir_name *n, struct local *out);
 /* The base name fields of a record from those of a file, and back. */
 enum err folder_name_to_rec(struct folder *f, const struct local *l,
-	struct rec *r);
+	struct rec_name *out);
 bool folder_same_name(struct folder *f, const struct local *l,
 	const struct rec *r);
 /* Gives l the flags wanted (five bits); renames the file at once. */

@@ -32,7 +32,7 @@ folder_pend_add(struct folder *f, enum pend_what what, uint32_t uid,
 	p->what = (uint8_t)what;
 	p->uid = uid;
 	p->recno = recno;
-	p->kind = 3;
+	p->name.kind = NAME_NONE;
 	return p;
 }
 
@@ -164,8 +164,7 @@ static enum err
 write_record(struct folder *f, const struct pend *p)
 {
 	struct rec r = {.uid = p->uid, .flags = p->flags, .size = p->size,
-		.state = state_of(p), .mkey = p->mkey,
-		.n_time = p->n_time, .n_seq = p->n_seq, .pid = p->pid, .host = p->host, .kind = p->kind};
+		.state = state_of(p), .mkey = p->mkey, .name = p->name};
 
 	return folder_record(f, p->recno, &r);
 }
@@ -181,15 +180,13 @@ own_base(struct folder *f, struct pend *p, struct buf *out)
 
 	BUF_INIT(&host, text);
 	buf_fmt(&host, "%u.%s", f->uidvalidity, f->job->hostname);
-	p->kind = MAILDIR_OWN;
-	p->n_time = date;
-	p->n_seq = p->uid;
-	e = heap_host(&f->heap, buf_get(&host), &p->host);
+	p->name = (struct rec_name){.time = date, .seq = p->uid,
+		.kind = MAILDIR_OWN};
+	e = heap_host(&f->heap, buf_get(&host), &p->name.host);
 	buf_fmt(out, "%u_%u.", date, p->uid);
 	buf_span(out, buf_get(&host));
 	if (e == ERR_LIMIT) { /* all host numbers taken: no name recorded */
-		p->kind = 3;
-		p->n_time = p->n_seq = 0;
+		p->name = (struct rec_name){.kind = NAME_NONE};
 		e = ERR_OK;
 	}
 	return e;

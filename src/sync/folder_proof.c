@@ -144,7 +144,7 @@ part(struct folder *f, struct proof *p)
 {
 	char name[CFG_NAME];
 	struct rec r = {.uid = p->s.uid, .flags = p->s.flags,
-		.size = p->s.size, .state = REC_WANTED, .kind = 3};
+		.size = p->s.size, .state = REC_WANTED, .name.kind = NAME_NONE};
 	enum err e;
 
 	log_msg(LOG_INFO, "%s: the file with UID %u is another message; both "

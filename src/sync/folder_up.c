@@ -389,7 +389,7 @@ record_one(struct folder *f, const struct upload *u)
 {
 	struct maildir_name n;
 	struct local l;
-	struct rec r = {0};
+	struct rec_name base;
 	struct pend *p;
 	enum err e;
 
@@ -400,7 +400,7 @@ record_one(struct folder *f, const struct upload *u)
 		f->job->infosep);
 	e = folder_local_parse(f, u->intent.where, u->intent.name, &n, &l);
 	if (e == ERR_OK) {
-		e = folder_name_to_rec(f, &l, &r);
+		e = folder_name_to_rec(f, &l, &base);
 	}
 	if (e != ERR_OK) {
 		return e;
@@ -409,11 +409,7 @@ record_one(struct folder *f, const struct upload *u)
 	p->flags = u->flags;
 	p->size = u->intent.size;
 	p->mkey = u->intent.mkey;
-	p->n_time = r.n_time;
-	p->n_seq = r.n_seq;
-	p->pid = r.pid;
-	p->host = r.host;
-	p->kind = r.kind;
+	p->name = base;
 	p->stage = PEND_ACTED;
 	return ERR_OK;
 }

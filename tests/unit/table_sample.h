@@ -18,11 +18,11 @@ sample(uint32_t uid)
 		.size = (uid * 40503u) & TABLE_SIZE_MAX,
 		.state = REC_PRESENT,
 		.mkey = (uid * 0x9e3779b97f4a7c15u) & 0xffffffffffffffu,
-		.n_time = 1700000000u + uid,
-		.n_seq = uid ^ 0x5555,
-		.pid = uid & TABLE_PID_MAX,
-		.host = (uint8_t)uid,
-		.kind = (uint8_t)(uid & 3)};
+		.name.time = 1700000000u + uid,
+		.name.seq = uid ^ 0x5555,
+		.name.pid = uid & TABLE_PID_MAX,
+		.name.host = (uint8_t)uid,
+		.name.kind = (uint8_t)(uid & 3)};
 
 	return r;
 }
@@ -35,11 +35,11 @@ same(const struct rec *a, const struct rec *b)
 	assert_int_equal(a->size, b->size);
 	assert_int_equal(a->state, b->state);
 	assert_true(a->mkey == b->mkey);
-	assert_int_equal(a->n_time, b->n_time);
-	assert_int_equal(a->n_seq, b->n_seq);
-	assert_int_equal(a->pid, b->pid);
-	assert_int_equal(a->host, b->host);
-	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->name.time, b->name.time);
+	assert_int_equal(a->name.seq, b->name.seq);
+	assert_int_equal(a->name.pid, b->name.pid);
+	assert_int_equal(a->name.host, b->name.host);
+	assert_int_equal(a->name.kind, b->name.kind);
 }
 
 static inline void

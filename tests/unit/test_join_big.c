@@ -45,7 +45,7 @@ static void
 put_local(struct folder *f, uint32_t uid)
 {
 	struct local l = {.uid = uid, .flags = uid & MAILDIR_S,
-		.n_time = uid, .n_seq = uid, .kind = MAILDIR_OWN,
+		.name.time = uid, .name.seq = uid, .name.kind = MAILDIR_OWN,
 		.where = MAILDIR_CUR};
 	uint8_t rec[LOCAL_REC];
 
@@ -68,7 +68,7 @@ static void
 put_record(struct folder *f, uint32_t uid)
 {
 	struct rec r = {.uid = uid, .flags = uid & MAILDIR_S, .size = 1000,
-		.state = REC_PRESENT, .kind = 3};
+		.state = REC_PRESENT, .name.kind = 3};
 	uint32_t recno;
 
 	assert_int_equal(table_append(&f->table, &r, &recno), ERR_OK);

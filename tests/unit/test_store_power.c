@@ -59,7 +59,7 @@ static struct rec
 record(uint32_t uid, uint32_t flags)
 {
 	return (struct rec){.uid = uid, .flags = flags, .state = REC_PRESENT,
-		.mkey = uid * 77u, .size = uid, .kind = 3};
+		.mkey = uid * 77u, .size = uid, .name.kind = 3};
 }
 
 static enum err

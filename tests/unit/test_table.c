@@ -27,8 +27,8 @@ test_rec_round_trip(void **st)
 		for (uint8_t kind = 0; kind < 4; kind++) {
 			r = (struct rec){UINT32_MAX, 0x7fffffff,
 				TABLE_SIZE_MAX, (enum rec_state)s,
-				0xffffffffffffffu, UINT32_MAX, UINT32_MAX,
-				TABLE_PID_MAX, 255, kind};
+				0xffffffffffffffu, {UINT32_MAX, UINT32_MAX,
+				TABLE_PID_MAX, 255, kind}};
 			rec_enc(&r, p);
 			assert_int_equal(rec_dec(&q, p), ERR_OK);
 			same(&q, &r);
@@ -38,17 +38,17 @@ test_rec_round_trip(void **st)
 	r.size = TABLE_SIZE_MAX + 1;
 	r.flags = UINT32_MAX;
 	r.mkey = UINT64_MAX;
-	r.pid = TABLE_PID_MAX + 6;
-	r.host = 0;
+	r.name.pid = TABLE_PID_MAX + 6;
+	r.name.host = 0;
 	rec_enc(&r, p);
 	assert_int_equal(rec_dec(&q, p), ERR_OK);
 	assert_int_equal(q.size, TABLE_SIZE_MAX);
 	assert_int_equal(q.state, REC_HELD);
 	assert_int_equal(q.flags, 0x7fffffff);
 	assert_true(q.mkey == 0xffffffffffffffu);
-	assert_int_equal(q.pid, 5);
-	assert_int_equal(q.host, 0);
-	assert_int_equal(q.kind, 3);
+	assert_int_equal(q.name.pid, 5);
+	assert_int_equal(q.name.host, 0);
+	assert_int_equal(q.name.kind, 3);
 }
 
 /* Every byte of a record with every other value: found. */
@@ -86,9 +86,9 @@ test_bytes(void **st)
 		0x37, 0x36, 0x35, 0x34, 0x33, 0x32, 0x31};
 	struct rec r = {.uid = 0x01020304, .flags = 0x11121314,
 		.size = 0x21222324, .state = REC_PRESENT,
-		.mkey = 0x31323334353637, .n_time = 0x41424344,
-		.n_seq = 0x51525354, .pid = 0x212223, .host = 0x61,
-		.kind = 2};
+		.mkey = 0x31323334353637, .name.time = 0x41424344,
+		.name.seq = 0x51525354, .name.pid = 0x212223, .name.host = 0x61,
+		.name.kind = 2};
 	uint8_t p[TABLE_HEAD + TABLE_REC];
 	struct table t;
 
@@ -101,8 +101,8 @@ test_bytes(void **st)
 	    sizeof(p));
 	assert_memory_equal(p, "WHERRYtb\x01\0\0\0\x20\0\0\0", 16);
 	assert_memory_equal(p + TABLE_HEAD, want, 19);
-	assert_int_equal(le_get32(p + TABLE_HEAD + 20), r.n_time);
-	assert_int_equal(le_get32(p + TABLE_HEAD + 24), r.n_seq);
+	assert_int_equal(le_get32(p + TABLE_HEAD + 20), r.name.time);
+	assert_int_equal(le_get32(p + TABLE_HEAD + 24), r.name.seq);
 	assert_int_equal(le_get32(p + TABLE_HEAD + 28),
 	    0x212223u | 0x61u << 22 | 2u << 30);
 }

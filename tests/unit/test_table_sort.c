@@ -33,7 +33,7 @@ append(struct table *t, uint32_t uid, enum rec_state s, uint32_t mark)
 	struct rec r = sample(uid);
 
 	r.state = s;
-	r.n_seq = mark;
+	r.name.seq = mark;
 	assert_int_equal(table_append(t, &r, NULL), ERR_OK);
 	model[uid] = r;
 }
@@ -208,7 +208,7 @@ test_broken_promise(void **st)
 		}
 		assert_int_equal(table_sync(&t), ERR_OK);
 		table_close(&t);
-		r.n_seq = 99;
+		r.name.seq = 99;
 		rec_enc(&r, p);
 		scratch_poke(&dir, "table", TABLE_HEAD + (long)at * 700 *
 		    TABLE_REC, p, TABLE_REC);
@@ -278,7 +278,7 @@ test_full_disk(void **st)
 			for (uint32_t i = 0; i < t.count; i += 37) {
 				assert_int_equal(table_get(&t, i, &r),
 				    ERR_OK);
-				assert_int_equal(r.n_seq, i);
+				assert_int_equal(r.name.seq, i);
 			}
 			table_close(&t);
 			assert_int_equal(table_open(&t, dir.dir), ERR_OK);
