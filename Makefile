@@ -186,6 +186,31 @@ check-all: ## check, every knob turned alone, every fuzz target for a minute
 	@tests/packages.sh check
 	@tests/run-check.sh check-all
 
+# The builds whose budgets hold here (tests/size/budget.txt); the last is what a
+# distribution ships, with the flags that OpenWrt gives a package.
+SMALL = -Os -flto=auto -ffunction-sections -fdata-sections -fno-unwind-tables \
+	-fno-asynchronous-unwind-tables -fno-pie -fno-stack-protector
+SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
+	-Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-Map=$@.map
+SIZES = x86_64-mbedtls-router x86_64-bearssl-router x86_64-mbedtls-nas \
+	x86_64-bearssl-nas shared-mbedtls-router
+export SIZES
+SHARED = shared-mbedtls-router
+size-builds:
+	@for tls in mbedtls bearssl; do for preset in router nas; do \
+		$(MAKE) --no-print-directory -s static TLS=$$tls \
+			PRESET=$$preset || exit; done; done
+	@$(MAKE) --no-print-directory -s VARIANT=$(SHARED) TLS=mbedtls \
+		PRESET=router CFLAGS='$(SMALL)' CPPFLAGS= \
+		LDFLAGS='$(subst $$@,$$$$@,$(value SMALL_LINK))' all
+	@strip -s -R .comment -R .note -o build/$(SHARED)/wherry-stripped \
+		build/$(SHARED)/wherry
+
+size: ## what each build costs, beside its budget; deepest stack
+	@tests/packages.sh cross-x86_64
+	@$(MAKE) --no-print-directory -s size-builds
+	@$(PYTHON) tests/size/size.py $(SIZES)
+
 # Callgraphs are read at -O0, where no call has been turned into a jump.
 graph:
 	@$(MAKE) --no-print-directory -s VARIANT=graph CC=gcc \
@@ -256,7 +281,7 @@ clean: ## remove ./wherry and build/
 FORCE:
 
 .PHONY: menuconfig $(CONFIGS) all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
-	check-all graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
+	check-all size size-builds graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
 	install clean FORCE
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)

@@ -66,5 +66,6 @@ else
 fi
 # Fast where a transfer or a handshake spends its time, in the TLS library.
 fast="-O2"
-# More for wherry itself.
-own=""
+# More for wherry itself: frames and calls beside each object, for
+# tests/size/size.py.
+own="-fcallgraph-info=su"

@@ -8,7 +8,7 @@ demo="$build dovecot-imapd openssl python3-minimal"
 unit="$build libcmocka-dev python3-minimal"
 check="$unit dovecot-imapd openssl python3-pytest python3-pytest-xdist"
 cross="$build dpkg-dev xz-utils file"
-check="$check libbearssl-dev clang libclang-rt-14-dev valgrind strace"
+check="$check dpkg-dev xz-utils file libbearssl-dev clang libclang-rt-14-dev valgrind strace"
 check="$check isync offlineimap3"
 
 case ${1-} in

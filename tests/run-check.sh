@@ -1,7 +1,7 @@
 #!/bin/sh
 # run-check.sh STEP...: run tests and end with one line "N passed, N failed".
 #
-# Steps: unit old-kernel replay house presets flips e2e asan clang valgrind-sync
+# Steps: unit old-kernel replay house size presets flips e2e asan clang valgrind-sync
 # valgrind fuzz, or check and check-all for the usual sets. What a step printed
 # lies in build/check/.
 set -u
@@ -186,6 +186,10 @@ step() {
 	unit) units plain ;;
 	replay) variant=plain; replays ;;
 	house) house ;;
+	size) build size size-builds
+		for b in ${SIZES:?comes from the Makefile: make check, make size}; do
+			one "size $b" "$PYTHON" tests/size/size.py -q "$b"
+		done ;;
 	old-kernel) old_kernel ;;
 	presets) flips presets sample ;;
 	flips) flips flips ;;
@@ -226,6 +230,7 @@ step() {
 		step old-kernel
 		step replay
 		step house
+		step size # before e2e: the peaks of its builds are measured there
 		step presets
 		step e2e
 		step clang

@@ -1,0 +1,89 @@
+"""The memory of a first sync is within its budget (tests/size/budget.txt):
+peak, private dirty pages and stack, of the static builds that `make size`
+leaves in build/."""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from mail import message
+from wherry import TOP
+
+sys.path.insert(0, os.path.join(TOP, "tests", "size"))
+
+import size  # noqa: E402
+
+BUILDS = sorted(
+    os.path.basename(os.path.dirname(p)) for p in glob.glob(
+        os.path.join(TOP, "build", "x86_64-*", "wherry-stripped"))
+    if os.path.basename(os.path.dirname(p)).split("-")[2:] in (
+        ["router"], ["nas"]))
+
+pytestmark = pytest.mark.skipif(
+    not BUILDS or bool(os.environ.get("WHERRY") or os.environ.get("WRAP")),
+    reason="no static build (make size), or another one is tested")
+
+
+@pytest.fixture
+def program(tmp_path):
+    """peak.c, see there."""
+    path = str(tmp_path / "peak")
+    subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", path, os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "peak.c")], check=True)
+    return path
+
+
+def measure(w, program, name, monkeypatch):
+    """{column of budget.txt: bytes} of one first sync."""
+    binary = os.path.join(TOP, "build", name, "wherry-stripped")
+    # A program that was just linked has dirty pages of its file.
+    fd = os.open(binary, os.O_RDONLY)
+    os.fsync(fd)
+    os.close(fd)
+    monkeypatch.setenv("WHERRY", binary)
+    path = os.path.join(w.dir, "peak.txt")
+    w.run(timeout=300, prefix=[program, path])
+    with open(path) as f:
+        peak, _, dirty, stack = map(int, f.read().split())
+    return {"peak": peak * 1024, "dirty": dirty * 1024, "stack": stack}
+
+
+def check_all(w, program, monkeypatch, what, count):
+    over = []
+    for name in BUILDS:
+        got = measure(w, program, name, monkeypatch)
+        assert len(w.local.files()) == count
+        line = "%s: peak %d KiB, private dirty %d KiB, stack %d" % (
+            what, got["peak"] // 1024, got["dirty"] // 1024, got["stack"])
+        print(name, line)
+        with open(os.path.join(TOP, "build", name, "run-%s.txt" % what),
+                  "w") as f:
+            f.write(line + "\n")
+        limits = size.budget(name)
+        over += ["%s, %s: %s %d, the budget is %d" % (
+            name, what, k, got[k], limits[k])
+            for k in got if got[k] > limits.get(k, got[k])]
+        assert got["stack"] <= size.Graph(name).deepest()[0], (
+            "size.py underestimates", name, got)
+        shutil.rmtree(w.root)
+        shutil.rmtree(w.metadata)
+    assert not over, over
+
+
+@pytest.mark.slow
+def test_100000_messages(make, program, monkeypatch):
+    w = make()
+    with w.box() as b:
+        b.append_many(message("m%d" % i, 300) for i in range(100000))
+    check_all(w, program, monkeypatch, "100000-messages", 100000)
+
+
+@pytest.mark.slow
+def test_200_mib_message(make, program, monkeypatch):
+    w = make()
+    with w.box() as b:
+        b.append(message("large", 200 << 20))
+    check_all(w, program, monkeypatch, "200-MiB-message", 1)
