@@ -263,6 +263,16 @@ menuconfig: ## choose knobs and features in a menu (.config)
 $(CONFIGS):
 	@config/front.sh $@
 
+cross-check: ## all targets with both libraries: inspected, within budget
+	@for t in x86_64 arm64 armhf armel mips mipsel; do \
+		tests/packages.sh cross-$$t || exit; done
+	@tests/run-check.sh cross-check
+
+dist: ## dist/: source archive, static programs of all targets, SHA256SUMS
+	@for t in x86_64 arm64 armhf armel mips mipsel; do \
+		tests/packages.sh cross-$$t || exit; done
+	@cross/dist.sh
+
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/wherry
@@ -275,13 +285,13 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 		install -m 644 doc/wherry.conf.example \
 			$(DESTDIR)$(PREFIX)/share/doc/wherry/; fi
 
-clean: ## remove ./wherry and build/
-	rm -rf build wherry demo-data
+clean: ## remove ./wherry, build/ and dist/
+	rm -rf build wherry demo-data dist
 
 FORCE:
 
 .PHONY: menuconfig $(CONFIGS) all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
 	check-all size size-builds graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
-	install clean FORCE
+	cross-check dist install clean FORCE
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)

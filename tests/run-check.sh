@@ -78,8 +78,8 @@ units() { # units VARIANT [WRAPPER...]
 		[ -e "$c" ] || continue
 		t=$(basename "$c" .c)
 		label="$variant $t"
-		[ "$variant" != plain ] || label="$t"
-		[ $# -eq 0 ] || label="$1 $t"
+		[ "$variant" != plain ] || label="${1-} $t"
+		label=${label# }
 		if [ -x "build/$variant/unit/$t" ]; then
 			cmocka "build/$variant/unit/$t" "$label" "$@"
 		else
@@ -180,6 +180,31 @@ flips() { # flips LABEL ARGUMENTS...
 		sed 's/^/    /'
 }
 
+# static_build TARGET TLS: the program and its unit tests, run.
+static_build() {
+	one "build-$1-$2" cross/build.sh "$1" "$2"
+	one "build-$1-$2-unit" cross/build.sh "$1" "$2" -k unit-bin
+	units "$1-$2" cross/run.sh "$1" -
+}
+
+# static_e2e TARGET TLS LABEL ARGUMENTS...: end to end, with 64 KiB of stack.
+static_e2e() {
+	WHERRY=$PWD/build/$1-$2/wherry-stripped
+	WRAP="$PWD/cross/run.sh $1 64"
+	WHERRY_OTHER=$PWD/wherry
+	export WHERRY WRAP WHERRY_OTHER
+	shift 2
+	pytests "$@"
+	unset WHERRY WRAP WHERRY_OTHER
+}
+
+# A program for another machine: unit tests in qemu; its state goes to and
+# fro between it and ours.
+cross() { # cross TARGET TLS
+	static_build "$1" "$2"
+	static_e2e "$1" "$2" "$1-$2 e2e" tests/e2e/test_cross.py
+}
+
 K=${K:-}
 step() {
 	case $1 in
@@ -216,6 +241,32 @@ step() {
 		unset WHERRY ASAN_OPTIONS ;;
 	clang) build clang clang
 		units clang ;;
+	static) for tls in mbedtls bearssl; do
+		static_build x86_64 $tls
+		static_e2e x86_64 $tls "x86_64-$tls e2e" tests/e2e \
+			-k "not test_kill"
+	done ;;
+	cross-check) for t in x86_64 arm64 armhf armel mips mipsel; do
+		for tls in mbedtls bearssl; do
+			one "build-$t-$tls" env PRESET=router \
+				cross/build.sh $t $tls
+			one "size-$t-$tls" "$PYTHON" tests/size/size.py -q \
+				"$t-$tls-router"
+		done
+	done ;;
+	hardened)
+		one build-pie env HARDEN=1 cross/build.sh x86_64 mbedtls
+		WHERRY=$PWD/build/x86_64-mbedtls-pie/wherry-stripped
+		export WHERRY
+		pytests "static-pie e2e" tests/e2e/test_table.py
+		unset WHERRY ;;
+	build) for c in flags sources dist same; do
+		one "build-$c" "$PYTHON" tests/check/cross.py $c
+	done ;;
+	cross)
+		tests/packages.sh cross-armhf && tests/packages.sh cross-mips
+		cross armhf bearssl
+		cross mips mbedtls ;;
 	valgrind) units plain valgrind -q --error-exitcode=99 ;;
 	valgrind-sync) WRAP='valgrind -q --error-exitcode=99'
 		export WRAP
