@@ -1,9 +1,9 @@
 #!/bin/sh
 # run-check.sh STEP...: run tests and end with one line "N passed, N failed".
 #
-# Steps: unit old-kernel replay house size presets flips e2e asan clang valgrind-sync
-# valgrind fuzz, or check and check-all for the usual sets. What a step printed
-# lies in build/check/.
+# Steps: unit old-kernel replay house size presets flips e2e tls asan clang
+# valgrind-sync valgrind fuzz, or check and check-all for the usual sets. What
+# a step printed lies in build/check/.
 set -u
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-/usr/bin/python3}
@@ -267,6 +267,20 @@ step() {
 		tests/packages.sh cross-armhf && tests/packages.sh cross-mips
 		cross armhf bearssl
 		cross mips mbedtls ;;
+	# The same tests for the other two choices of TLS=.
+	tls) for t in bearssl none; do
+		build $t VARIANT=$t TLS=$t CPPFLAGS=-DCFG_APPEND_SETTLE_S=1 \
+			all unit-bin
+		for u in build/$t/unit/test_tls build/$t/unit/test_x509 \
+			build/$t/unit/test_port build/$t/unit/test_io; do
+			[ ! -x $u ] || cmocka $u "$t $(basename $u)"
+		done
+	done
+	WHERRY=$PWD/build/bearssl/wherry
+	export WHERRY
+	pytests "bearssl e2e" tests/e2e/test_session.py tests/e2e/test_app.py \
+		tests/e2e/test_headless.py tests/e2e/test_messages.py
+	unset WHERRY ;;
 	valgrind) units plain valgrind -q --error-exitcode=99 ;;
 	valgrind-sync) WRAP='valgrind -q --error-exitcode=99'
 		export WRAP
@@ -284,6 +298,7 @@ step() {
 		step size # before e2e: the peaks of its builds are measured there
 		step presets
 		step e2e
+		step tls
 		step clang
 		step asan
 		step valgrind

@@ -36,9 +36,9 @@ static const struct reason reasons[] = {
 		"the server refused the handshake"},
 	{BR_ERR_RECV_FATAL_ALERT + BR_ALERT_PROTOCOL_VERSION,
 		"the server does not speak TLS 1.2"},
-	{BR_ERR_UNSUPPORTED_VERSION, "no common TLS version: 1.2 is needed"},
-	{BR_ERR_BAD_VERSION, "the answer is not TLS: is the port right?"},
-	{BR_ERR_UNKNOWN_TYPE, "the answer is not TLS: is the port right?"},
+	/* which of the two, the library does not say */
+	{BR_ERR_UNSUPPORTED_VERSION, "the answer is not TLS (is the port "
+		"right?), or older than the 1.2 that is needed"},
 	{BR_ERR_UNEXPECTED, "an unexpected message from the server"},
 	{BR_ERR_BAD_LENGTH, "a record that is malformed or too long"},
 	{BR_ERR_TOO_LARGE, "a record that is malformed or too long"},

@@ -77,14 +77,16 @@ def w(make):
 
 @pytest.fixture(scope="session")
 def build():
-    """build(name, flags): build/<name>/wherry with other knobs, made once."""
-    def get(name, flags):
+    """build(name, flags): build/<name>/wherry with other knobs, made once;
+    words are for make."""
+    def get(name, flags, *words):
         os.makedirs(os.path.join(TOP, "build"), exist_ok=True)
         with open(os.path.join(TOP, "build", name + ".lock"), "w") as lock:
             fcntl.lockf(lock, fcntl.LOCK_EX)
             subprocess.run(
                 ["make", "-s", "-C", TOP, "VARIANT=" + name,
-                 "CFLAGS=-O0 -g", "CPPFLAGS=" + flags, "all"], check=True,
+                 "CFLAGS=-O0 -g", "CPPFLAGS=" + flags, *words, "all"],
+                check=True,
                 stdout=subprocess.DEVNULL,
                 env={"PATH": os.environ["PATH"]})
         return os.path.join(TOP, "build", name, "wherry")

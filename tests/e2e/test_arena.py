@@ -8,11 +8,13 @@ import subprocess
 import pytest
 
 from mail import message
-from wherry import TOP, binary
+from wherry import TOP, binary, version
 
 pytestmark = pytest.mark.skipif(
-    "asan" in binary() or bool(os.environ.get("WRAP")),
-    reason="sanitizers and wrappers bring an allocator of their own")
+    "asan" in binary() or bool(os.environ.get("WRAP")) or
+    "BearSSL" in version(binary()),
+    reason="sanitizers and wrappers bring an allocator of their own, and "
+           "BearSSL allocates nothing")
 
 FULL = re.compile(r"CFG_ARENA")
 

@@ -22,11 +22,15 @@ def binary():
 
 
 @lru_cache(None)
+def version(program):
+    return subprocess.run([program, "-V"], capture_output=True, text=True,
+                          check=False).stdout
+
+
+@lru_cache(None)
 def without(program):
     """The features that this program was built without."""
-    text = subprocess.run([program, "-V"], capture_output=True, text=True,
-                          check=False).stdout
-    m = re.search(r"^built without: (.*)", text, re.M)
+    m = re.search(r"^built without: (.*)", version(program), re.M)
     return m.group(1).split() if m else []
 
 
