@@ -144,7 +144,7 @@ pytests() { # pytests LABEL ARGUMENTS...
 }
 
 house() {
-	for c in layers text symbols recursion memory headers posix porting stamp; do
+	for c in layers library text symbols recursion memory headers posix porting stamp; do
 		one "house-$c" "$PYTHON" tests/check/house.py $c
 	done
 	one house-limits "$PYTHON" tests/check/limits.py

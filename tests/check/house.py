@@ -123,6 +123,22 @@ def check_layers():
     return bad
 
 
+LIBRARY = re.compile(r"\b(mbedtls_|MBEDTLS_|psa_|PSA_|br_[a-z]|BR_[A-Z])\w*")
+
+
+def check_library():
+    """No type, call or number of a TLS library outside of its port."""
+    bad = []
+    for path in files("src", "port"):
+        if re.match(r"port/tls_(mbedtls|bearssl)/", path):
+            continue
+        for n, line in enumerate(code(path).splitlines(), 1):
+            m = LIBRARY.search(line)
+            if m:
+                bad.append("%s:%d: %s" % (path, n, m.group(0)))
+    return bad
+
+
 def check_text():
     """No floats, no goto back, no #if inside functions, in src/."""
     bad = []

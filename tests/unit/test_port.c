@@ -127,7 +127,8 @@ connect_read_write(void **state)
 	struct net_addr a;
 	char have[16];
 	size_t n, sent = 0;
-	int l = listen_on(&a), c, s;
+	int l = listen_on(&a), c, s, on = 0;
+	socklen_t on_n = sizeof(on);
 	enum err e;
 
 	(void)state;
@@ -136,6 +137,10 @@ connect_read_write(void **state)
 	assert_int_equal(net_poll(&p, 1, 5000), ERR_OK);
 	assert_int_equal(p.ready, NET_OUT);
 	assert_int_equal(net_connected(c), ERR_OK);
+	/* a command is one small record: it must not wait for an answer */
+	assert_int_equal(getsockopt(c, IPPROTO_TCP, TCP_NODELAY, &on, &on_n),
+		0);
+	assert_int_not_equal(on, 0);
 	s = accept(l, NULL, NULL);
 	assert_int_equal(net_read(c, have, sizeof(have), &n), ERR_AGAIN);
 	assert_int_equal(net_write(c, "ping", 4, &n), ERR_OK);
@@ -215,7 +220,8 @@ static void
 end_of_stream(void **state)
 {
 	struct net_addr a;
-	int l = listen_on(&a), c, s;
+	int l = listen_on(&a), c, s, on = 0;
+	socklen_t on_n = sizeof(on);
 	char have[4];
 	size_t n;
 	enum err e;
