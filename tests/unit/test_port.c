@@ -220,8 +220,7 @@ static void
 end_of_stream(void **state)
 {
 	struct net_addr a;
-	int l = listen_on(&a), c, s, on = 0;
-	socklen_t on_n = sizeof(on);
+	int l = listen_on(&a), c, s;
 	char have[4];
 	size_t n;
 	enum err e;
