@@ -21,7 +21,7 @@
 /* --- accounts and connections --- */
 
 /* Connections in the pool, all accounts together. Each costs about 22 KiB of
- * wherry's own buffers and 28 to 40 KiB of TLS library memory. */
+ * wherry's own buffers and 24 to 72 KiB of TLS library memory. */
 #ifndef CFG_CONNECTIONS
 #define CFG_CONNECTIONS 4
 #endif

@@ -21,7 +21,9 @@ import limits  # noqa: E402
 
 FLAGS = ("CFLAGS=-Os -ffunction-sections -fdata-sections -fno-pie "
          "-fno-asynchronous-unwind-tables",
-         "LDFLAGS=-Wl,--gc-sections -no-pie", "all")
+         "LDFLAGS=-Wl,--gc-sections -no-pie")
+# What has to be less before a knob can be.
+WITH = {"CFG_VALUE": "CFG_FILTER=4096\n"}
 
 
 def measure(bench, text):
@@ -33,7 +35,7 @@ def measure(bench, text):
         f.write(header)
     tls = flip.tls_of(text)
     if tls not in bench.commands:
-        bench.commands[tls] = flip.Commands(tls, "all", FLAGS[:2])
+        bench.commands[tls] = flip.Commands(tls, "all", FLAGS)
     todo = bench.commands[tls]
     with concurrent.futures.ThreadPoolExecutor(flip.WORKERS) as pool:
         objects = dict(zip(todo.objects, pool.map(bench.compile,
@@ -81,18 +83,23 @@ def numbers(bench, base):
     for name, e in kconfig.items():
         if e["type"] != "int" or e["default"] == "0":
             continue
-        value, mine, start = int(e["default"]), base, ""
-        if value == 1:  # the most that it is worth seeing: twice
-            start, value = "%s=2\n" % name, 2
+        value, mine, start = int(e["default"]), base, WITH.get(name, "")
+        if value == 1:  # half of it is none: from 2
+            value = 2
+            start = "%s=2\n" % name
+        if start:
             mine = measure(bench, start)
+            start = WITH.get(name, "")
         least = max(int(e["range"][0]), value // 2)
         step = next((v for v in (least, value * 3 // 4, value * 7 // 8)
                      if v < value and
-                     flip.header_of("%s=%d\n" % (name, v))[1] is None), None)
+                     flip.header_of("%s%s=%d\n" % (start, name, v))[1]
+                     is None), None)
         if step is None:
-            yield "`%s`" % name, value, "", "its least"
+            yield "`%s`" % name, commas(value), "its least", "", ""
             continue
-        saved = mine[1] - measure(bench, "%s=%d\n" % (name, step))[1]
+        saved = mine[1] - measure(bench, "%s%s=%d\n" % (
+            start, name, step))[1]
         each = saved / (value - step)
         yield ("`%s`" % name, commas(value), commas(step), commas(saved),
                "%.1f" % each if each else "0")
@@ -116,8 +123,8 @@ def main(args):
     for name, lines in tables():
         text = "\n".join(lines)
         print(text + "\n", flush=True)
-        page = re.sub(r"(<!-- %s -->\n).*?(\n<!-- end -->)" % name,
-                      lambda m, t=text: m.group(1) + t + m.group(2), page,
+        page = re.sub(r"(<!-- %s -->\n).*?<!-- end -->" % name,
+                      lambda m, t=text: m.group(1) + t + "\n<!-- end -->", page,
                       flags=re.S)
     if args == ["--write"]:
         with open(path, "w", encoding="utf-8") as f:
