@@ -283,8 +283,8 @@
 #if CFG_TOKEN < 256 || CFG_TOKEN > 4000
 #error "CFG_TOKEN must be 256 to 4000"
 #endif
-#if CFG_NESTING < 1 || CFG_NESTING > 255
-#error "CFG_NESTING must be 1 to 255"
+#if CFG_NESTING < 8 || CFG_NESTING > 255
+#error "CFG_NESTING must be 8 to 255"
 #endif
 #if CFG_INFLIGHT < 4 || CFG_INFLIGHT > 1024
 #error "CFG_INFLIGHT must be 4 to 1024"
@@ -337,14 +337,14 @@
 #if CFG_FILTER < 64 || CFG_FILTER > 65536
 #error "CFG_FILTER must be 64 to 65536"
 #endif
-#if CFG_ACCOUNTS < 1 || CFG_ACCOUNTS > 10000
-#error "CFG_ACCOUNTS must be 1 to 10000"
+#if CFG_ACCOUNTS < 4 || CFG_ACCOUNTS > 10000
+#error "CFG_ACCOUNTS must be 4 to 10000"
 #endif
 #if CFG_CERT_DER < 2048 || CFG_CERT_DER > 16384
 #error "CFG_CERT_DER must be 2048 to 16384"
 #endif
-#if CFG_CERT_CHAIN < 1 || CFG_CERT_CHAIN > 32
-#error "CFG_CERT_CHAIN must be 1 to 32"
+#if CFG_CERT_CHAIN < 4 || CFG_CERT_CHAIN > 32
+#error "CFG_CERT_CHAIN must be 4 to 32"
 #endif
 
 /* What knobs want of each other. */

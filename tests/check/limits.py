@@ -239,7 +239,7 @@ DAMAGES = [
     ("Kconfig", r"depends on CFG_FILTERS", "depends on CFG_SIEVES"),
     ("Kconfig", r"bool \"The option --stats\"", "tristate \"Stats\""),
     ("Kconfig", r"(--stats\"\n\tdefault) y", r"\1 n"),
-    ("Kconfig", r"range 1 255", "range 1 256"),
+    ("Kconfig", r"range 8 255", "range 8 256"),
     ("config/tiny.config", r"CFG_RING=", "CFG_RINGS="),
     ("config/tiny.config", r"CFG_RING=\d+", "CFG_RING=y"),
     ("config/tiny.config", r"CFG_RING=\d+", "CFG_RING=31"),
