@@ -117,8 +117,9 @@ pull(struct tls *t)
 	enum err e;
 
 	p = br_ssl_engine_recvrec_buf(engine, &n);
-	if (p == NULL) {
-		return ERR_AGAIN; /* what came before has to be read first */
+	if (p == NULL) { /* something else has to be done first */
+		t->want = 0;
+		return ERR_AGAIN;
 	}
 	e = net_read(t->fd, p, n, &got);
 	if (e == ERR_AGAIN) {
@@ -262,6 +263,7 @@ tls_read(struct tls *t, void *p, size_t cap, size_t *n)
 	unsigned char *from;
 	enum err e = ERR_OK;
 	size_t have;
+	int stuck;
 
 	*n = 0;
 	if (t->state != TLS_UP) {
@@ -279,9 +281,15 @@ tls_read(struct tls *t, void *p, size_t cap, size_t *n)
 			return br_ssl_engine_last_error(engine) == BR_ERR_OK ?
 				ERR_END : stopped(t, "TLS read");
 		}
+		/* A server that is busy sending does not take what we have
+		 * for it before we take that. */
 		e = push(t);
-		if (e == ERR_OK) {
+		stuck = e == ERR_AGAIN ? NET_OUT : 0;
+		if (e == ERR_OK || e == ERR_AGAIN) {
 			e = pull(t);
+		}
+		if (e == ERR_AGAIN) {
+			t->want |= stuck;
 		}
 	}
 	/* Without close_notify it is an end too: IMAP says itself where its

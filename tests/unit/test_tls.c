@@ -898,6 +898,45 @@ bulk(void **state)
 	assert_int_equal(s.counts.rx, LINES * LINE);
 }
 
+/* Nobody reads: not the server before we take its answers, and so not we
+ * either, if a write that is stuck kept us from reading. */
+static void
+reads_while_a_write_is_stuck(void **state)
+{
+	char path[128], line[500], have[100];
+	struct tls_verify v = {.host = "localhost", .ca_file = path,
+		.now = now};
+	int64_t stuck = 0;
+	int small = 4096;
+	size_t n;
+	enum err e;
+
+	(void)state;
+	in_dir(path, sizeof(path), "ca.pem");
+	assert_int_equal(io_open(&s, "127.0.0.1", serve(GOOD), true, &v,
+				 sys_now_ms(), 10000), ERR_OK);
+	assert_int_equal(pump(IO_UP, 0), ERR_OK);
+	assert_int_equal(setsockopt(s.fd, SOL_SOCKET, SO_SNDBUF, &small,
+				 sizeof(small)), 0);
+	assert_int_equal(setsockopt(s.fd, SOL_SOCKET, SO_RCVBUF, &small,
+				 sizeof(small)), 0);
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	while (stuck == 0 || sys_now_ms() < stuck + 500) {
+		e = tls_write(s.tls, line, sizeof(line), &n);
+		if (e == ERR_OK) {
+			stuck = 0;
+			continue;
+		}
+		assert_int_equal(e, ERR_AGAIN);
+		assert_true((tls_want(s.tls) & NET_OUT) != 0);
+		stuck = stuck == 0 ? sys_now_ms() : stuck;
+		usleep(1000);
+	}
+	assert_int_equal(tls_read(s.tls, have, sizeof(have), &n), ERR_OK);
+	assert_true(n > 0);
+}
+
 static void
 slots(void **state)
 {
@@ -985,6 +1024,7 @@ main(void)
 		CASE(shown_but_not_trusted),
 		CASE(refused_but_described),
 		CASE(bulk),
+		CASE(reads_while_a_write_is_stuck),
 		CASE(slots),
 	};
 
