@@ -23,8 +23,9 @@ def binary():
 
 @lru_cache(None)
 def version(program):
-    return subprocess.run([program, "-V"], capture_output=True, text=True,
-                          check=False).stdout
+    wrap = os.environ.get("WRAP", "").split() if program == binary() else []
+    return subprocess.run(wrap + [program, "-V"], capture_output=True,
+                          text=True, check=False).stdout
 
 
 @lru_cache(None)
