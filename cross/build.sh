@@ -29,12 +29,19 @@ case " $* " in
 	lib=$("$here/cmocka.sh" "$name")
 	cmocka="-isystem $lib/include $lib/lib/libcmocka.a" ;;
 esac
+packing=
+for flag in $pack; do # older compilers know fewer
+	if "$tools/bin/cc" "$flag" -E -o /dev/null - < /dev/null 2> /dev/null
+	then
+		packing="$packing $flag"
+	fi
+done
 variant=$name-$tls${PRESET:+-$PRESET}${HARDEN:+-pie}
 out=$top/build/$variant
 
 ${MAKE:-make} --no-print-directory -s -C "$top" -j "$JOBS" \
 	VARIANT="$variant" TLS="$tls" PRESET="${PRESET:-}" \
-	CC="$tools/bin/cc" AR="${tool}ar" CFLAGS="$small $own" \
+	CC="$tools/bin/cc" AR="${tool}ar" CFLAGS="$small $own$packing" \
 	CPPFLAGS="$include ${CPPFLAGS:-}" LDFLAGS="$small_link -Wl,-Map=\$@.map" \
 	LIBS="$libs" CMOCKA="$cmocka" "${@:-all}"
 [ $# -eq 0 ] || exit 0

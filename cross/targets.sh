@@ -6,7 +6,8 @@
 #   machine   flags that choose the instructions
 #   package   of the compiler                   qemu     runs it here, "" if natively
 #
-# and adds to small_link what the linker must be told there.
+# adds to small_link what the linker must be told there, and changes pack, flags
+# for wherry itself beside small.
 #
 # armhf: every ARMv7 with the common half of a floating-point unit; Thumb-2 is
 # a third smaller than ARM code. armel: the oldest NAS boxes (ARMv5, 88F6281).
@@ -20,7 +21,7 @@ target() {
 	case $1 in
 	x86_64)
 		triplet=x86_64-linux-gnu musl=x86_64 package=gcc
-		machine="-march=x86-64" ;;
+		machine="-march=x86-64" pack="-Oz $pack -fno-jump-tables" ;;
 	arm64)
 		triplet=aarch64-linux-gnu musl=aarch64
 		machine="-march=armv8-a" ;;
@@ -32,7 +33,7 @@ target() {
 		machine="-marm -march=armv5te -mfloat-abi=soft" ;;
 	mips | mipsel)
 		triplet=$1-linux-gnu musl=$1
-		machine="-march=24kf -mno-mips16 -mno-abicalls -fno-pie"
+		machine="-march=24kf -mno-mips16 -mno-abicalls -fno-pie" pack=
 		small_link="$small_link -Wl,--no-warn-mismatch" ;;
 	*) die "no target $1; there are: $targets" ;;
 	esac
@@ -66,6 +67,11 @@ else
 fi
 # Fast where a transfer or a handshake spends its time, in the TLS library.
 fast="-O2"
+# Also for wherry itself, where it pays: code in the order in which it was
+# written packs better than code that was scheduled, and steps that copy code to
+# save jumps are left out. On MIPS the slots behind jumps would stay empty.
+pack="-fno-schedule-insns2 -fno-tree-pre -fno-code-hoisting"
+pack="$pack -fno-tree-dominator-opts -fno-caller-saves -fno-shrink-wrap"
 # More for wherry itself: frames and calls beside each object, for
 # tests/size/size.py.
 own="-fcallgraph-info=su"
