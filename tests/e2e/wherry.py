@@ -1,7 +1,9 @@
 """Drives the program under test: writes a configuration, runs it, tells."""
 import os
 import re
+import resource
 import signal
+import struct
 import subprocess
 from functools import lru_cache
 
@@ -15,6 +17,31 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 # Exit codes, by what they ask of the caller.
 OK, PARTIAL, PERSON, USAGE, CANTCREAT, TEMPORARY, REFUSED, CONFIG = (
     0, 1, 2, 64, 73, 75, 77, 78)
+
+
+# A static program has no more than that, everywhere in these tests.
+STACK = 65536
+
+
+@lru_cache(maxsize=None)
+def is_static(path):
+    """An ELF program without an interpreter, for this machine or another."""
+    with open(path, "rb") as f:
+        head = f.read(64)
+        if head[:4] != b"\x7fELF":
+            return False
+        wide, end = head[4] == 2, "<" if head[5] == 1 else ">"
+        at, = struct.unpack_from(end + ("Q" if wide else "I"), head,
+                                 32 if wide else 28)
+        size, n = struct.unpack_from(end + "HH", head, 54 if wide else 42)
+        f.seek(at)
+        parts = f.read(size * n)
+    return all(struct.unpack_from(end + "I", parts, i * size)[0] != 3
+               for i in range(n))
+
+
+def small_stack():
+    resource.setrlimit(resource.RLIMIT_STACK, (STACK, STACK))
 
 
 def binary():
@@ -142,8 +169,12 @@ class Wherry:
                 needs(feature)
 
     def start(self, *args, conf=True, prefix=()):
+        words = self.command(*args, conf=conf)
+        if prefix and is_static(binary()) and not os.environ.get("WRAP"):
+            words = ["prlimit", "--stack=%d" % STACK] + words
         return subprocess.Popen(
-            list(prefix) + self.command(*args, conf=conf),
+            list(prefix) + words, preexec_fn=small_stack if not prefix and
+            is_static(binary()) and not os.environ.get("WRAP") else None,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=self.env(), cwd=self.dir,
             start_new_session=True)
