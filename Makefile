@@ -211,6 +211,11 @@ size: ## what each build costs, beside its budget; deepest stack
 	@$(MAKE) --no-print-directory -s size-builds
 	@$(PYTHON) tests/size/size.py $(SIZES)
 
+figures: size all ## the measured tables of README.md, anew
+	@tests/packages.sh check
+	@K=test_budget tests/run-check.sh e2e
+	@$(PYTHON) tests/size/figures.py
+
 # Callgraphs are read at -O0, where no call has been turned into a jump.
 graph:
 	@$(MAKE) --no-print-directory -s VARIANT=graph CC=gcc \
@@ -291,7 +296,7 @@ clean: ## remove ./wherry, build/ and dist/
 FORCE:
 
 .PHONY: menuconfig $(CONFIGS) all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
-	check-all size size-builds graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
+	check-all size size-builds figures graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
 	cross-check dist install clean FORCE
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)

@@ -147,6 +147,7 @@ house() {
 	for c in layers library text symbols recursion memory headers posix porting stamp; do
 		one "house-$c" "$PYTHON" tests/check/house.py $c
 	done
+	one house-figures "$PYTHON" tests/size/figures.py --check
 	one house-limits "$PYTHON" tests/check/limits.py
 	one house-overrides "$PYTHON" tests/check/overrides.py
 	one house-menu "$PYTHON" tests/check/front.py
