@@ -116,6 +116,10 @@ void folder_body_drop(struct folder *f);
 enum err folder_down_step(struct folder *f);
 enum err folder_down_event(struct folder *f, const struct imap_event *ev);
 
+/* folder_place.c: files of a batch get their UIDs; they become records */
+enum err folder_up_place(struct folder *f);
+enum err folder_up_record(struct folder *f);
+
 /* folder_up.c, folder_recover.c */
 enum err folder_up_step(struct folder *f);
 enum err folder_up_event(struct folder *f, const struct imap_event *ev);

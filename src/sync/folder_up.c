@@ -6,8 +6,9 @@
  * the server takes LITERAL+; the UID from APPENDUID (RFC 4315 3), else by the
  * header keys of what is new; the server is asked whether it lists them (only
  * then may a later absence mean a deletion, and only then is the UID believed);
- * the file gets its UID; a flush; records; the journal is emptied. What a crash
- * or a wrong UID leaves of this is settled by folder_recover.c.
+ * the file gets its UID; a flush; records; the journal is emptied
+ * (folder_place.c). What a crash or a wrong UID leaves of this is settled by
+ * folder_recover.c.
  */
 #include <string.h>
 
@@ -268,81 +269,6 @@ any(const struct folder *f, enum upload_state state)
 	return false;
 }
 
-/* base,U=..,FMD5=.. with the info that the file has now. */
-static enum err
-placed_name(struct folder *f, const char *name, uint32_t uid, char *out)
-{
-	char memory[CFG_NAME];
-	struct maildir_name n;
-	struct buf stripped, b;
-
-	BUF_INIT(&stripped, memory);
-	maildir_name_parse(&n, span_of(name), f->fmd5, f->job->infosep);
-	maildir_name_strip(&stripped, &n);
-	maildir_name_parse(&n, buf_get(&stripped), f->fmd5, f->job->infosep);
-	buf_init(&b, out, CFG_NAME);
-	buf_span(&b, n.stem);
-	buf_fmt(&b, ",U=%u,FMD5=%s%c", uid, f->fmd5, f->job->infosep);
-	buf_span(&b, n.info.n > 0 ? n.info : SPAN("2,"));
-	buf_cstr(&b);
-	return stripped.err != ERR_OK ? stripped.err : b.err;
-}
-
-static enum err
-place(struct folder *f, struct upload *u)
-{
-	char to[CFG_NAME], found[CFG_NAME];
-	enum maildir_where where = u->intent.where;
-	const char *name = u->intent.name;
-	enum err e = ERR_NOENT;
-
-	for (int i = 0; i < 2 && e == ERR_NOENT; i++) {
-		if (i > 0) { /* another program changed its flags meanwhile */
-			e = folder_find_stem(f, u->intent.name, &where, found);
-			name = found;
-			if (e != ERR_OK) {
-				break;
-			}
-		}
-		e = placed_name(f, name, u->uid, to);
-		if (e == ERR_OK) {
-			e = fs_rename_new(f->box.sub[where], name,
-				f->box.sub[where], to);
-		}
-	}
-	if (e == ERR_OK) {
-		memcpy(u->intent.name, to, strlen(to) + 1);
-		u->intent.where = (uint8_t)where;
-		u->state = UPLOAD_PLACED;
-		return ERR_OK;
-	}
-	/* Removed while it was sent: it comes back as a download, and can be
-	 * removed again. */
-	u->state = UPLOAD_FAILED;
-	return e == ERR_NOENT || e == ERR_EXIST ? ERR_OK : e;
-}
-
-static enum err
-place_all(struct folder *f)
-{
-	enum err e = ERR_OK;
-
-	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
-		if (f->uploads[i].state == UPLOAD_SEEN) {
-			e = place(f, &f->uploads[i]);
-		} else if (f->uploads[i].state == UPLOAD_STORED) {
-			log_msg(LOG_WARN, "%s: %s was sent, but the server "
-				"does not show it yet; the next run looks "
-				"again", f->job->title,
-				f->uploads[i].intent.name);
-			f->up.hold = true;
-			f->stats.waiting++;
-		}
-	}
-	f->up.step = RECORD;
-	return e;
-}
-
 static void
 sort_uids(uint32_t *uids, uint32_t n)
 {
@@ -382,62 +308,6 @@ confirm(struct folder *f)
 	f->up.step = CONFIRMING;
 	f->up.busy++;
 	return imap_end(f->conn, 0);
-}
-
-static enum err
-record_one(struct folder *f, const struct upload *u)
-{
-	struct maildir_name n;
-	struct local l;
-	struct rec_name base;
-	struct pend *p;
-	enum err e;
-
-	if (folder_recorded(f, u->uid)) {
-		return ERR_OK; /* a server that keeps equal messages once */
-	}
-	maildir_name_parse(&n, span_of(u->intent.name), f->fmd5,
-		f->job->infosep);
-	e = folder_local_parse(f, u->intent.where, u->intent.name, &n, &l);
-	if (e == ERR_OK) {
-		e = folder_name_to_rec(f, &l, &base);
-	}
-	if (e != ERR_OK) {
-		return e;
-	}
-	p = folder_pend_add(f, PEND_UP, u->uid, NO_RECORD);
-	p->flags = u->flags;
-	p->size = u->intent.size;
-	p->mkey = u->intent.mkey;
-	p->name = base;
-	p->stage = PEND_ACTED;
-	return ERR_OK;
-}
-
-static enum err
-record_all(struct folder *f)
-{
-	enum err e = ERR_OK;
-
-	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
-		if (f->uploads[i].state == UPLOAD_PLACED) {
-			f->stats.up++;
-			e = record_one(f, &f->uploads[i]);
-		}
-	}
-	if (e == ERR_OK) {
-		e = folder_flush(f, true);
-	}
-	if (e == ERR_OK && !f->up.hold && !journal_empty(&f->journal)) {
-		e = journal_clear(&f->journal);
-	}
-	f->up.n = 0;
-	f->up.step = GATHER;
-	if (f->up.recovering) {
-		f->up.recovering = false;
-		return e == ERR_OK ? folder_scan_begin(f) : e;
-	}
-	return e;
 }
 
 /* A UID that the server does not list is not one: found by key, or held. */
@@ -521,10 +391,12 @@ folder_up_step(struct folder *f)
 		f->up.step = after_answers(f);
 		return ERR_OK;
 	case PLACE:
-		return place_all(f);
+		f->up.step = RECORD;
+		return folder_up_place(f);
 	case RECORD:
 	default:
-		return record_all(f);
+		f->up.step = GATHER;
+		return folder_up_record(f);
 	}
 }
 
