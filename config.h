@@ -325,11 +325,11 @@
 #if CFG_UPLOADS < 1 || CFG_UPLOADS > 4096
 #error "CFG_UPLOADS must be 1 to 4096"
 #endif
-#if CFG_PATH < 512 || CFG_PATH > 65536
-#error "CFG_PATH must be 512 to 65536"
+#if CFG_PATH < 512 || CFG_PATH > 4096
+#error "CFG_PATH must be 512 to 4096"
 #endif
-#if CFG_NAME < 256 || CFG_NAME > 1024
-#error "CFG_NAME must be 256 to 1024"
+#if CFG_NAME < 256 || CFG_NAME > 256
+#error "CFG_NAME must be 256: no file system has longer names"
 #endif
 #if CFG_VALUE < 512 || CFG_VALUE > 65536
 #error "CFG_VALUE must be 512 to 65536"
@@ -340,11 +340,11 @@
 #if CFG_ACCOUNTS < 4 || CFG_ACCOUNTS > 10000
 #error "CFG_ACCOUNTS must be 4 to 10000"
 #endif
-#if CFG_CERT_DER < 2048 || CFG_CERT_DER > 16384
-#error "CFG_CERT_DER must be 2048 to 16384"
+#if CFG_CERT_DER < 2048 || CFG_CERT_DER > 4096
+#error "CFG_CERT_DER must be 2048 to 4096"
 #endif
-#if CFG_CERT_CHAIN < 4 || CFG_CERT_CHAIN > 32
-#error "CFG_CERT_CHAIN must be 4 to 32"
+#if CFG_CERT_CHAIN < 4 || CFG_CERT_CHAIN > 16
+#error "CFG_CERT_CHAIN must be 4 to 16"
 #endif
 
 /* What knobs want of each other. */

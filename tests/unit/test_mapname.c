@@ -262,7 +262,7 @@ token_length(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(name); i++) {
-		name[i] = i % 100 == 99 ? '/' : 'x';
+		name[i] = i % 100 == 50 ? '/' : 'x';
 	}
 	name[CFG_TOKEN] = '\0';
 	assert_int_equal(into(mapname_to_local, &m, name, CFG_TOKEN), ERR_OK);
