@@ -17,6 +17,13 @@ shift 2
 target "$name"
 tools=$("$here/musl.sh" "$name")
 include= libs= cmocka=
+OLD_CIPHERS=1
+for f in "$top/.config" ${PRESET:+"$top/config/$PRESET.config"}; do
+	if grep -qs 'CFG_OLD_CIPHERS\(=[0n]\| is not set\)' "$f"; then
+		OLD_CIPHERS=
+	fi
+done
+export OLD_CIPHERS
 case $tls in
 mbedtls | bearssl)
 	lib=$("$here/$tls.sh" "$name")

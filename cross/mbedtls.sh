@@ -3,6 +3,8 @@
 # mbedtls_config.h), as small as it gets; prints the folder of its include and
 # lib.
 #
+# OLD_CIPHERS=1 adds what servers of ten years ago need.
+#
 # Objects in which transfers and handshakes spend their time are compiled for
 # speed; see targets.sh and the list below.
 . "$(dirname "$0")/common.sh"
@@ -21,14 +23,17 @@ stamp=$({
 	cat "$here/mbedtls.sh" "$config" "$here/targets.sh" \
 		"$src/include/mbedtls/build_info.h"
 	ls "$src/debian/patches" 2>/dev/null || true
-	echo "$tools $small"
+	echo "$tools $small ${OLD_CIPHERS:-}"
 } | digest)
 out=$CACHE/$1/mbedtls-$stamp
 
 if [ "${2:-}" = --build ]; then
 	mkdir lib
 	cp -R "$src/include" .
-	cp "$config" include/mbedtls/mbedtls_config.h
+	{
+		[ -z "${OLD_CIPHERS:-}" ] || echo "#define WHERRY_OLD_CIPHERS"
+		cat "$config"
+	} >include/mbedtls/mbedtls_config.h
 	mkdir o && cd o
 	set -- -std=c99 $small -I../include -I"$src/library" \
 		-ffile-prefix-map="$src=mbedtls"
