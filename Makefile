@@ -188,9 +188,12 @@ check-all: ## check, every knob turned alone, every fuzz target for a minute
 
 # The builds whose budgets hold here (tests/size/budget.txt); the last is what a
 # distribution ships, with the flags that OpenWrt gives a package.
-SMALL = -Os -flto=auto -ffunction-sections -fdata-sections -fno-unwind-tables \
+# Link time optimization is left out: it makes the file larger once compressed.
+SMALL = -Oz -fno-schedule-insns2 -fno-tree-pre -fno-code-hoisting \
+	-fno-tree-dominator-opts -fno-caller-saves -fno-shrink-wrap -fno-jump-tables \
+	-ffunction-sections -fdata-sections -fno-unwind-tables \
 	-fno-asynchronous-unwind-tables -fno-pie -fno-stack-protector
-SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
+SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro \
 	-Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-Map=$@.map
 SIZES = x86_64-mbedtls-router x86_64-bearssl-router x86_64-mbedtls-nas \
 	x86_64-bearssl-nas shared-mbedtls-router
