@@ -72,7 +72,8 @@ sorted_table(struct table *t)
 static void
 fuzz_table(const uint8_t *p, size_t n)
 {
-	struct rec r = {.uid = 77, .state = REC_PRESENT, .kind = 3};
+	struct rec r = {.uid = 77, .state = REC_PRESENT,
+		.name.kind = NAME_NONE};
 	struct table t;
 	uint32_t recno, count;
 

@@ -73,6 +73,34 @@ literals_need_no_child(void **state)
 	net_resolve_stop(&r);
 }
 
+static bool
+stays_here(const char *address)
+{
+	struct net_resolve r;
+	bool here;
+
+	assert_int_equal(net_resolve_start(&r, address, 143), ERR_OK);
+	assert_int_equal(net_resolve_step(&r), ERR_OK);
+	here = net_is_loopback(&r.addrs[0]);
+	net_resolve_stop(&r);
+	return here;
+}
+
+static void
+loopback_is_told(void **state)
+{
+	(void)state;
+	assert_true(stays_here("127.0.0.1"));
+	assert_true(stays_here("127.255.255.254"));
+	assert_true(stays_here("::1"));
+	assert_false(stays_here("126.255.255.255"));
+	assert_false(stays_here("128.0.0.1"));
+	assert_false(stays_here("0.0.0.0"));
+	assert_false(stays_here("::"));
+	assert_false(stays_here("::2"));
+	assert_false(stays_here("2001:db8::1"));
+}
+
 static void
 names_by_a_child(void **state)
 {
@@ -710,6 +738,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_need_no_child),
 		cmocka_unit_test(names_by_a_child),
+		cmocka_unit_test(loopback_is_told),
 		cmocka_unit_test(connect_read_write),
 		cmocka_unit_test(sockets),
 		cmocka_unit_test(end_of_stream),
