@@ -194,7 +194,7 @@ SMALL = -Oz -fno-schedule-insns2 -fno-tree-pre -fno-code-hoisting \
 	-ffunction-sections -fdata-sections -fno-unwind-tables \
 	-fno-asynchronous-unwind-tables -fno-pie -fno-stack-protector
 SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro \
-	-Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-Map=$@.map
+	-Wl,--build-id=none -Wl,--hash-style=gnu
 SIZES = x86_64-mbedtls-router x86_64-bearssl-router x86_64-mbedtls-nas \
 	x86_64-bearssl-nas shared-mbedtls-router
 export SIZES
@@ -205,7 +205,7 @@ size-builds:
 			PRESET=$$preset || exit; done; done
 	@$(MAKE) --no-print-directory -s VARIANT=$(SHARED) TLS=mbedtls \
 		PRESET=router CFLAGS='$(SMALL)' CPPFLAGS= \
-		LDFLAGS='$(subst $$@,$$$$@,$(value SMALL_LINK))' all
+		LDFLAGS='$(SMALL_LINK) -Wl,-Map=build/$(SHARED)/wherry.map' all
 	@strip -s -R .comment -R .note -o build/$(SHARED)/wherry-stripped \
 		build/$(SHARED)/wherry
 
