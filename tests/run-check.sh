@@ -53,6 +53,8 @@ cmocka() { # cmocka PROGRAM LABEL [WRAPPER...]
 		awk '{ s += $1 } END { print s + 0 }')
 	f=$(sed -n 's/^\[  FAILED  \].* \([0-9]*\) test(s), listed.*/\1/p' \
 		"$out" | awk '{ s += $1 } END { print s + 0 }')
+	k=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test.*/\1/p' "$out")
+	skipped=$((skipped + ${k:-0}))
 	if [ $rc -ne 0 ] && [ "$f" -eq 0 ]; then
 		f=1
 	fi

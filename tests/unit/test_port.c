@@ -188,15 +188,27 @@ connect_read_write(void **state)
 	net_close(&c);
 	assert_int_equal(c, -1);
 	net_close(&c);
-	/* nobody listens */
+	close(l);
+}
+
+static void
+nobody_listens(void **state)
+{
+	struct net_addr a;
+	struct net_poll p = {.want = NET_OUT};
+	int l = listen_on(&a), c;
+
+	(void)state;
 	close(l);
 	assert_int_equal(net_connect(&a, &c), ERR_OK);
 	p.fd = c;
-	p.want = NET_OUT;
 	net_poll(&p, 1, 5000);
 	assert_int_equal(net_connected(c), ERR_NET);
-	assert_non_null(strstr(err_detail(), "refused"));
 	net_close(&c);
+	if (getenv("WHERRY_SO_ERROR") != NULL) {
+		skip(); /* cross/run.sh */
+	}
+	assert_non_null(strstr(err_detail(), "refused"));
 }
 
 /* What a new connection is, and that nothing about it waits. */
@@ -740,6 +752,7 @@ main(void)
 		cmocka_unit_test(names_by_a_child),
 		cmocka_unit_test(loopback_is_told),
 		cmocka_unit_test(connect_read_write),
+		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(sockets),
 		cmocka_unit_test(end_of_stream),
 		cmocka_unit_test(poll_arguments),
