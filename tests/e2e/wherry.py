@@ -169,12 +169,15 @@ class Wherry:
                 needs(feature)
 
     def start(self, *args, conf=True, prefix=()):
-        words = self.command(*args, conf=conf)
-        if prefix and is_static(binary()) and not os.environ.get("WRAP"):
-            words = ["prlimit", "--stack=%d" % STACK] + words
+        words = list(prefix) + self.command(*args, conf=conf)
+        small = is_static(binary()) and not os.environ.get("WRAP")
+        if small and words[0] == "strace":  # needs more itself
+            where = next(i for i, x in enumerate(words) if x == binary() or
+                         os.path.basename(x) == "nosys")
+            words[where:where] = ["prlimit", "--stack=%d" % STACK]
+            small = False
         return subprocess.Popen(
-            list(prefix) + words, preexec_fn=small_stack if not prefix and
-            is_static(binary()) and not os.environ.get("WRAP") else None,
+            words, preexec_fn=small_stack if small else None,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=self.env(), cwd=self.dir,
             start_new_session=True)
