@@ -43,7 +43,7 @@ def test_stats(w):
     with w.box() as b:
         b.append(message("m"))
     used, most, size = arena(w.run("--stats").out)
-    assert 0 < used < 4096, "what the TLS connection had came back"
+    assert used < 4096, "what the TLS connection had came back"
     assert 16384 < most <= size * 3 // 4, "a quarter of the default is free"
 
 
@@ -53,6 +53,8 @@ def test_not_without_tls(make):
     assert most < 4096
 
 
+@pytest.mark.skipif("WHERRY" in os.environ, reason="its builds of other sizes "
+                    "have the library of this machine")
 def test_too_small(w, sized, monkeypatch):
     """With what --stats told, and a little for signatures of other lengths,
     it works; with any less it fails as it should, saying why."""
