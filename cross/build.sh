@@ -18,11 +18,12 @@ target "$name"
 tools=$("$here/musl.sh" "$name")
 include= libs= cmocka=
 OLD_CIPHERS=1
-for f in "$top/.config" ${PRESET:+"$top/config/$PRESET.config"}; do
-	if grep -qs 'CFG_OLD_CIPHERS\(=[0n]\| is not set\)' "$f"; then
-		OLD_CIPHERS=
-	fi
-done
+# The knobs as the top Makefile takes them: of the preset, else of .config.
+config=$top/${PRESET:+config/$PRESET}.config
+if [ -e "$config" ] && "$top/config/overrides.sh" "$config" |
+	grep -q 'CFG_OLD_CIPHERS 0$'; then
+	OLD_CIPHERS=
+fi
 export OLD_CIPHERS
 case $tls in
 mbedtls | bearssl)

@@ -1,4 +1,7 @@
-/* about: prints the version, the features built in, and the memory table with its sum; see base/mem.h. */
+/*
+ * about: prints the version, the features built in, and the memory table with
+ * its sum; see base/mem.h.
+ */
 #include "app/about.h"
 #include "app/ui.h"
 #include "base/buf.h"

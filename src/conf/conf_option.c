@@ -1,7 +1,7 @@
 /*
  * conf_option: what conf_option.def says of each option that OfflineIMAP knows,
- * or knew, and of each of our own. A row's class answers one question: if this option were
- * left out, would other mail be synced than its owner meant, or a connection
+ * or knew, and of each of our own. A row's class answers one question: if this
+ * option were left out, would other mail be synced than its owner meant, or a connection
  * go elsewhere or be less safe? Then it stops the start. Is something left
  * undone that people would wait for? Then it is noted. The rest is quiet.
  */

@@ -1,7 +1,7 @@
 /*
- * conf_option: the one table of options, made of conf_option.def. The parser takes defaults and types
- * from it, conf_check() its verdicts, doc/CONFIG.md its text. Private to conf/
- * and to the test of the document.
+ * conf_option: the one table of options, made of conf_option.def. The parser
+ * takes types from it, conf_check() its verdicts; doc/CONFIG.md has its text.
+ * Private to conf/ and to the test of the document.
  */
 #ifndef WHERRY_CONF_CONF_OPTION_H
 #define WHERRY_CONF_CONF_OPTION_H
