@@ -181,7 +181,7 @@
 /* --- certificates --- */
 
 /* Longest certificate (DER) a server may present, bytes. Costs itself, and
- * twice itself of stack in show-cert. */
+ * 1.4 times itself of stack in show-cert. */
 #ifndef CFG_CERT_DER
 #define CFG_CERT_DER 4096
 #endif
@@ -340,8 +340,8 @@
 #if CFG_ACCOUNTS < 4 || CFG_ACCOUNTS > 10000
 #error "CFG_ACCOUNTS must be 4 to 10000"
 #endif
-#if CFG_CERT_DER < 2048 || CFG_CERT_DER > 4096
-#error "CFG_CERT_DER must be 2048 to 4096"
+#if CFG_CERT_DER < 2048 || CFG_CERT_DER > 8192
+#error "CFG_CERT_DER must be 2048 to 8192"
 #endif
 #if CFG_CERT_CHAIN < 4 || CFG_CERT_CHAIN > 16
 #error "CFG_CERT_CHAIN must be 4 to 16"

@@ -69,7 +69,7 @@ shake_hands(struct io_stream *s)
 static enum err
 print(const struct tls *t)
 {
-	char text[2 * CFG_CERT_DER + 200]; /* base64 in lines is 1.36 times */
+	char text[CFG_CERT_DER / 5 * 7 + 200]; /* base64 in lines: 1.36 times */
 	struct buf b;
 	struct span line, rest;
 	enum err e;

@@ -43,7 +43,7 @@ static const char script[] =
 	"[noip]\nsubjectAltName=DNS:localhost,DNS:127.0.0.1\n"
 	"[big]\nsubjectAltName=@many\n[many]\n"
 	"E\n"
-	"i=0; while [ $i -lt 200 ]; do\n"
+	"i=0; while [ $i -lt $((DER / 20)) ]; do\n"
 	"  echo \"DNS.$i=a-rather-long-name-$i.example.org\" >>ca.cnf\n"
 	"  i=$((i+1)); done\n"
 	": >index; echo 1000 >serial\n"
