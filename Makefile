@@ -73,28 +73,16 @@ BINOBJ = $(filter-out $(if $(filter libc,$(ARENA)),$(MALLOC),$(NO_MALLOC)),$(OBJ
 LIBOBJ = $(filter-out $(MAIN) $(MALLOC),$(OBJ))
 LIB = $(B)/libwherry.a
 
-# What reads certificates is not in a build without TLS.
-NO_X509 = $(if $(filter none,$(TLS)),%_x509.c)
-UNIT_SRC = $(filter-out $(NO_X509),$(sort $(wildcard tests/unit/test_*.c)))
-UNIT = $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
-FUZZ_SRC = $(filter-out $(NO_X509),$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-FUZZ = $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
-REPLAY = $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
-
 ifeq ($(VARIANT),plain)
 BIN = wherry
 else
 BIN = $(B)/wherry
 endif
 
-SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer
-
 all: $(BIN) ## build ./wherry
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword \
-		$(MAKEFILE_LIST)) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile $(PARTS) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 # The folder remembers the flags it was built with: other flags, new objects.
 FLAGS_NOW = $(TLS) $(ARENA) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) \
@@ -135,133 +123,10 @@ $(LIB): $(LIBOBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $(LIBOBJ)
 
-$(B)/unit/%: tests/unit/%.c $(LIB) $(B)/flags $(OVERRIDES)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itests/unit -std=gnu11 $(TEST_WARN) $(CFLAGS) \
-		$(SAN) -MMD -MP -MF $@.d -o $@ $< $(LIB) $(LDFLAGS) $(CMOCKA) \
-		$(LIBS)
-
-$(B)/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/flags $(OVERRIDES)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itests/fuzz -std=gnu11 $(TEST_WARN) $(CFLAGS) \
-		$(SAN) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(LIB) \
-		$(LDFLAGS) $(LIBS)
-
-$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB) $(B)/flags \
-	$(OVERRIDES)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itests/fuzz -std=gnu11 $(TEST_WARN) $(CFLAGS) \
-		$(SAN) -MMD -MP -MF $@.d -o $@ $< tests/fuzz/replay_main.c \
-		$(LIB) $(LDFLAGS) $(LIBS)
-
-unit-bin: $(UNIT)
-replay-bin: $(REPLAY)
-fuzz-bin: $(FUZZ)
-
 demo: ## a private server, sample mail, two runs: see it work
 	@tests/packages.sh demo
 	@$(MAKE) --no-print-directory -s all
 	@$(PYTHON) tests/demo/demo.py ./wherry
-
-unit: ## build and run the unit tests
-	@tests/packages.sh unit
-	@$(MAKE) --no-print-directory -s -k unit-bin
-	@tests/run-check.sh unit
-
-e2e: ## the end-to-end tests alone; K=expression picks some
-	@tests/packages.sh check
-	@$(MAKE) --no-print-directory -s all
-	@K='$(K)' tests/run-check.sh e2e
-
-house: ## layers, forbidden symbols, recursion, memory table, headers
-	@tests/packages.sh unit
-	@$(MAKE) --no-print-directory -s all graph
-	@tests/run-check.sh house
-
-check: ## bring the test packages, build, run everything
-	@tests/packages.sh check
-	@tests/run-check.sh check
-
-check-all: ## check, every knob turned alone, every fuzz target for a minute
-	@tests/packages.sh check
-	@tests/run-check.sh check-all
-
-# The builds whose budgets hold here (tests/size/budget.txt); the last is what a
-# distribution ships, with the flags that OpenWrt gives a package.
-# Link time optimization is left out: it makes the file larger once compressed.
-SMALL = -Oz -fno-schedule-insns2 -fno-tree-pre -fno-code-hoisting \
-	-fno-tree-dominator-opts -fno-caller-saves -fno-shrink-wrap -fno-jump-tables \
-	-ffunction-sections -fdata-sections -fno-unwind-tables \
-	-fno-asynchronous-unwind-tables -fno-pie -fno-stack-protector
-SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro \
-	-Wl,--build-id=none -Wl,--hash-style=gnu
-SIZES = x86_64-mbedtls-router x86_64-bearssl-router x86_64-mbedtls-nas \
-	x86_64-bearssl-nas shared-mbedtls-router
-export SIZES
-SHARED = shared-mbedtls-router
-size-builds:
-	@for tls in mbedtls bearssl; do for preset in router nas; do \
-		$(MAKE) --no-print-directory -s static TLS=$$tls \
-			PRESET=$$preset || exit; done; done
-	@$(MAKE) --no-print-directory -s VARIANT=$(SHARED) TLS=mbedtls \
-		PRESET=router CFLAGS='$(SMALL)' CPPFLAGS= \
-		LDFLAGS='$(SMALL_LINK) -Wl,-Map=build/$(SHARED)/wherry.map' all
-	@strip -s -R .comment -R .note -o build/$(SHARED)/wherry-stripped \
-		build/$(SHARED)/wherry
-
-size: ## what each build costs, beside its budget; deepest stack
-	@tests/packages.sh cross-x86_64
-	@$(MAKE) --no-print-directory -s size-builds
-	@$(PYTHON) tests/size/size.py $(SIZES)
-
-figures: size all ## the measured tables of README.md, anew
-	@tests/packages.sh check
-	@K=test_budget tests/run-check.sh e2e
-	@$(PYTHON) tests/size/figures.py
-
-# Callgraphs are read at -O0, where no call has been turned into a jump.
-graph:
-	@$(MAKE) --no-print-directory -s VARIANT=graph CC=gcc \
-		CFLAGS='-O0 -fcallgraph-info=su' graph-objects
-graph-objects: $(OBJ)
-
-asan: ## build/asan/wherry and its unit tests, with sanitizers
-	@$(MAKE) --no-print-directory VARIANT=asan CFLAGS='-O1 -g' \
-		SAN='$(SANFLAGS)' all unit-bin replay-bin
-
-# Here char is unsigned, as on ARM and PowerPC: nothing may depend on it.
-clang: ## build/clang/wherry: the same warnings, the other compiler
-	@$(MAKE) --no-print-directory VARIANT=clang CC=clang \
-		CFLAGS='$(CFLAGS) -funsigned-char' all unit-bin
-
-fuzz-objects:
-	@$(MAKE) --no-print-directory -s VARIANT=fuzz CC=clang CFLAGS='-O1 -g' \
-		SAN='-fsanitize=fuzzer-no-link $(SANFLAGS)' fuzz-bin
-
-fuzz: fuzz-objects ## fuzz every parser for FUZZ_TIME seconds each (clang)
-	@tests/packages.sh check
-	@FUZZ_TIME=$(FUZZ_TIME) tests/run-check.sh fuzz
-
-bench: ## times against mbsync in the same run; nothing is asserted
-	@tests/packages.sh check
-	@$(MAKE) --no-print-directory -s all
-	@$(PYTHON) tests/bench/versus.py ./wherry
-
-# Static programs, with musl and a TLS library built here from Debian's sources
-# (cross/build.sh says where they are left). What was fetched and built stays
-# in CACHE.
-CACHE ?= build/cache
-export CACHE
-TARGET ?= x86_64
-static: TARGET = x86_64
-static static-pie cross: FORCE
-	@tests/packages.sh cross-$(TARGET)
-	+@MAKE='$(MAKE)' PRESET='$(PRESET)' HARDEN=$(HARDEN) \
-		cross/build.sh $(TARGET) $(TLS)
-static-pie: HARDEN = 1
-static: ## build/x86_64-mbedtls/wherry: static, with musl; TLS=bearssl
-static-pie: ## the same, hardened: lies anywhere, guarded stack
-cross: ## for TARGET=arm64,armhf,armel,mips,mipsel,x86_64; TLS=, PRESET=
 
 # Kconfig: .config by a menu or from a preset; needs a front end, see there.
 CONFIGS = defconfig tinyconfig routerconfig nasconfig fullconfig \
@@ -271,15 +136,8 @@ menuconfig: ## choose knobs and features in a menu (.config)
 $(CONFIGS):
 	@config/front.sh $@
 
-cross-check: ## all targets with both libraries: inspected, within budget
-	@for t in x86_64 arm64 armhf armel mips mipsel; do \
-		tests/packages.sh cross-$$t || exit; done
-	@tests/run-check.sh cross-check
-
-dist: ## dist/: source archive, static programs of all targets, SHA256SUMS
-	@for t in x86_64 arm64 armhf armel mips mipsel; do \
-		tests/packages.sh cross-$$t || exit; done
-	@cross/dist.sh
+PARTS = tests/tests.mk cross/cross.mk
+include $(PARTS)
 
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin
@@ -298,8 +156,6 @@ clean: ## remove ./wherry, build/ and dist/
 
 FORCE:
 
-.PHONY: menuconfig $(CONFIGS) all help unit-bin replay-bin fuzz-bin demo unit e2e house check \
-	check-all size size-builds figures graph graph-objects asan clang fuzz fuzz-objects bench static static-pie cross \
-	cross-check dist install clean FORCE
+.PHONY: all help demo menuconfig $(CONFIGS) install clean FORCE
 
--include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(REPLAY:=.d)
+-include $(OBJ:.o=.d)

@@ -6,144 +6,7 @@
 # a step printed lies in build/check/.
 set -u
 cd "$(dirname "$0")/.."
-PYTHON=${PYTHON:-/usr/bin/python3}
-log=build/check
-mkdir -p $log
-passed=0
-failed=0
-skipped=0
-
-count() { # count PASSED FAILED WHAT
-	passed=$((passed + $1))
-	failed=$((failed + $2))
-	if [ "$2" -gt 0 ]; then
-		printf '%-28s %s passed, %s FAILED\n' "$3" "$1" "$2"
-	else
-		printf '%-28s %s passed\n' "$3" "$1"
-	fi
-}
-
-# one NAME COMMAND...: a test that is passed if the command succeeds.
-one() {
-	name=$1
-	shift
-	if "$@" >"$log/$name.log" 2>&1; then
-		count 1 0 "$name"
-	else
-		count 0 1 "$name"
-		tail -n 25 "$log/$name.log" | sed 's/^/    /'
-	fi
-}
-
-build() { # build VARIANT MAKE-ARGUMENTS...
-	name=build-$1
-	shift
-	one "$name" make --no-print-directory -s -k -j2 "$@"
-}
-
-# A cmocka program: its own count, and one failure more if it died.
-cmocka() { # cmocka PROGRAM LABEL [WRAPPER...]
-	prog=$1
-	label=$2
-	shift 2
-	out=$log/$(echo "$label" | tr ' /' '--').log
-	timeout 300 "$@" "$prog" >"$out" 2>&1
-	rc=$?
-	p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$out" |
-		awk '{ s += $1 } END { print s + 0 }')
-	f=$(sed -n 's/^\[  FAILED  \].* \([0-9]*\) test(s), listed.*/\1/p' \
-		"$out" | awk '{ s += $1 } END { print s + 0 }')
-	k=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test.*/\1/p' "$out")
-	skipped=$((skipped + ${k:-0}))
-	if [ $rc -ne 0 ] && [ "$f" -eq 0 ]; then
-		f=1
-	fi
-	if [ $rc -eq 0 ] && [ "$p" -eq 0 ] && grep -q '^skipped' "$out"; then
-		skipped=$((skipped + 1))
-		return
-	fi
-	if [ $rc -eq 0 ] && [ "$p" -eq 0 ]; then
-		f=1
-		echo "no test ran" >>"$out"
-	fi
-	count "$p" "$f" "$label"
-	if [ "$f" -gt 0 ]; then
-		grep -v '^\[\( RUN  \|       OK\)' "$out" | tail -n 25 |
-			sed 's/^/    /'
-	fi
-}
-
-units() { # units VARIANT [WRAPPER...]
-	variant=$1
-	shift
-	for c in tests/unit/test_*.c; do
-		[ -e "$c" ] || continue
-		t=$(basename "$c" .c)
-		label="$variant $t"
-		[ "$variant" != plain ] || label="${1-} $t"
-		label=${label# }
-		if [ -x "build/$variant/unit/$t" ]; then
-			cmocka "build/$variant/unit/$t" "$label" "$@"
-		else
-			count 0 1 "$label (not built)"
-		fi
-	done
-}
-
-replays() { # replays VARIANT
-	for c in tests/fuzz/fuzz_*.c; do
-		[ -e "$c" ] || continue
-		t=$(basename "$c" .c)
-		dir=tests/fuzz/corpus/${t#fuzz_}
-		set -- "$dir"/*
-		if [ ! -e "$1" ]; then
-			count 0 1 "replay $t (no corpus)"
-			continue
-		fi
-		if timeout 120 "build/$variant/replay/$t" "$@" \
-			>"$log/replay-$t.log" 2>&1; then
-			count 1 0 "replay $t ($# inputs)"
-		else
-			count 0 1 "replay $t"
-			tail -n 15 "$log/replay-$t.log" | sed 's/^/    /'
-		fi
-	done
-}
-
-pytests() { # pytests LABEL ARGUMENTS...
-	label=$1
-	shift
-	out=$log/$(echo "$label" | tr ' /' '--').log
-	many=
-	if "$PYTHON" -c 'import xdist' 2>/dev/null; then
-		many="-n $(nproc 2>/dev/null || echo 2) --dist worksteal"
-		"$PYTHON" -m pytest --help 2>/dev/null | grep -q worksteal ||
-			many="-n $(nproc 2>/dev/null || echo 2)"
-	fi
-	timeout "${E2E_TIMEOUT:-1800}" "$PYTHON" -m pytest -q -p \
-		no:cacheprovider --tb=short -rf $many "$@" >"$out" 2>&1
-	rc=$?
-	last=$(tail -n 1 "$out")
-	num() {
-		echo "$last" | sed -n "s/.*[^0-9]\([0-9][0-9]*\) $1.*/\1/p;t
-			s/^\([0-9][0-9]*\) $1.*/\1/p"
-	}
-	p=$(num passed)
-	f=$(num failed)
-	e=$(num error)
-	s=$(num skipped)
-	f=$((${f:-0} + ${e:-0}))
-	if [ $rc -ne 0 ] && [ $f -eq 0 ]; then
-		f=1
-	fi
-	skipped=$((skipped + ${s:-0}))
-	count "${p:-0}" "$f" "$label"
-	if [ $f -gt 0 ]; then
-		grep -E '^(FAILED|ERROR)' "$out" | cut -c1-150 |
-			sed 's/^/    /'
-		echo "    (all of it: $out)"
-	fi
-}
+. tests/check/count.sh
 
 house() {
 	for c in layers library text symbols recursion memory headers posix porting stamp; do
@@ -166,21 +29,6 @@ old_kernel() {
 	for t in test_fs test_port; do
 		cmocka build/plain/unit/$t "old kernel $t" build/nosys new
 	done
-}
-
-# Builds with other knobs, each with its unit tests.
-flips() { # flips LABEL ARGUMENTS...
-	label=$1
-	shift
-	out=$log/$label.log
-	"$PYTHON" tests/check/flip.py "$@" >"$out" 2>&1
-	p=$(grep -c '^ok ' "$out")
-	f=$(grep -c '^not ok ' "$out")
-	skipped=$((skipped + $(grep -c '^skipped ' "$out")))
-	[ "$p$f" != 00 ] || f=1
-	count "$p" "$f" "$label"
-	[ "$f" -eq 0 ] || grep -A20 '^not ok' "$out" | head -60 |
-		sed 's/^/    /'
 }
 
 # static_build TARGET TLS: the program and its unit tests, run. Tests do not
@@ -250,11 +98,12 @@ step() {
 		unset WHERRY ASAN_OPTIONS ;;
 	clang) build clang clang
 		units clang ;;
-	static) for tls in mbedtls bearssl; do
-		static_build x86_64 $tls
-		static_e2e x86_64 $tls "x86_64-$tls e2e" tests/e2e \
+	static) # the long test of kills with one of the two
+		static_build x86_64 mbedtls
+		static_e2e x86_64 mbedtls "x86_64-mbedtls e2e" tests/e2e \
 			-k "not test_kill"
-	done ;;
+		static_build x86_64 bearssl
+		static_e2e x86_64 bearssl "x86_64-bearssl e2e" tests/e2e ;;
 	cross-check) for t in x86_64 arm64 armhf armel mips mipsel; do
 		for tls in mbedtls bearssl; do
 			one "build-$t-$tls" env PRESET=router \
