@@ -15,7 +15,7 @@
 
 #define SLOT 512u
 #define APART 4096u
-#define VERSION 1u
+#define VERSION 2u
 #define STAMP 40u
 #define NAME "head"
 
@@ -65,6 +65,7 @@ enc(const struct head *h, uint8_t p[SLOT])
 	memcpy(p + 136, h->boot_id, 16);
 	memcpy(p + 152, h->fmd5, 16);
 	memcpy(p + 168, h->identity, 16);
+	le_put32(p + 184, h->listed_at);
 	le_put32(p + SLOT - 4, crc32(CRC32_START, p, SLOT - 4));
 }
 
@@ -94,6 +95,7 @@ dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 	memcpy(h->boot_id, p + 136, 16);
 	memcpy(h->fmd5, p + 152, 16);
 	memcpy(h->identity, p + 168, 16);
+	h->listed_at = le_get32(p + 184);
 	return true;
 }
 
@@ -125,6 +127,13 @@ newest(fs_fd fd, struct head *h)
 		}
 	}
 	return e == ERR_NOENT && failed != ERR_OK ? failed : e;
+}
+
+bool
+head_due(uint32_t listed_at, uint32_t every_s, int64_t now_s)
+{
+	return now_s < (int64_t)listed_at ||
+		now_s - (int64_t)listed_at >= (int64_t)every_s;
 }
 
 enum err

@@ -6,6 +6,8 @@
 #ifndef WHERRY_STORE_HEAD_H
 #define WHERRY_STORE_HEAD_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "port/fs.h"
 
@@ -19,9 +21,17 @@ struct head_stamp { /* of a directory, see the design on skipping scans */
 
 struct head {
 	uint32_t generation; /* of commits */
-	uint32_t uidvalidity, uidnext, messages, unseen;
+	uint32_t uidvalidity; /* of the records */
+	/* The agreed status: what STATUS said of the server when the folder's
+	 * records and files were all that is there, with every UID below
+	 * uidnext recorded. Only a run that leaves nothing to be done writes
+	 * it, all of it at once; uidnext 0: none yet. modseq 0: the server has
+	 * no HIGHESTMODSEQ for this folder. */
+	uint32_t uidnext, messages, unseen;
 	uint32_t alive, gaps, gone; /* records by kind */
 	uint64_t modseq;
+	uint32_t listed_at; /* last listing of every message with its flags that
+			     * turned out complete: seconds since 1970 */
 	enum head_mode mode;
 	bool stamp_clean;
 	struct head_stamp stamp[2]; /* new/, cur/ */
@@ -33,6 +43,10 @@ struct head {
 /* Reads the newest valid slot: ERR_OK; ERR_NOENT if there is no file or both
  * slots are empty or invalid (start over). */
 enum err head_load(fs_fd dir, struct head *h);
+/* Is it time for such a listing? Not every run needs one, but what it told is
+ * not believed for longer than every_s; a time in the future is not believed
+ * at all. */
+bool head_due(uint32_t listed_at, uint32_t every_s, int64_t now_s);
 /* Writes the other slot with h->generation + 1 and makes it durable. */
 enum err head_save(fs_fd dir, struct head *h);
 

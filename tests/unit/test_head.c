@@ -29,6 +29,7 @@ sample(void)
 	h.gaps = 8;
 	h.gone = 9;
 	h.modseq = 0x7fffffffffffffffu;
+	h.listed_at = 0xf1020304;
 	h.mode = HEAD_REMAP;
 	h.stamp_clean = true;
 	for (unsigned i = 0; i < 2; i++) {
@@ -59,6 +60,7 @@ same(const struct head *a, const struct head *b)
 	assert_int_equal(a->gaps, b->gaps);
 	assert_int_equal(a->gone, b->gone);
 	assert_true(a->modseq == b->modseq);
+	assert_int_equal(a->listed_at, b->listed_at);
 	assert_int_equal(a->mode, b->mode);
 	assert_int_equal(a->stamp_clean, b->stamp_clean);
 	assert_memory_equal(a->stamp, b->stamp, sizeof(a->stamp));
@@ -124,7 +126,7 @@ test_bytes(void **st)
 	assert_int_equal(head_save(dir.dir, &h), ERR_OK);
 	assert_int_equal(scratch_read(&dir, "head", p, sizeof(p)),
 	    sizeof(p));
-	assert_memory_equal(p + APART, "WHERRYhd\x01\0\0\0\x01\0\0\0", 16);
+	assert_memory_equal(p + APART, "WHERRYhd\x02\0\0\0\x01\0\0\0", 16);
 	assert_int_equal(le_get32(p + APART + 16), h.uidvalidity);
 	assert_int_equal(le_get32(p + APART + 40), h.gone);
 	assert_int_equal(p[APART + 44], HEAD_REMAP);
@@ -135,8 +137,22 @@ test_bytes(void **st)
 	assert_memory_equal(p + APART + 136, h.boot_id, 16);
 	assert_memory_equal(p + APART + 152, h.fmd5, 16);
 	assert_memory_equal(p + APART + 168, h.identity, 16);
+	assert_int_equal(le_get32(p + APART + 184), h.listed_at);
 	assert_int_equal(le_get32(p + APART + 508),
 	    crc32(CRC32_START, p + APART, 508));
+}
+
+static void
+test_due(void **st)
+{
+	(void)st;
+	assert_true(head_due(0, 604800, 1800000000));
+	assert_false(head_due(1800000000, 604800, 1800000000));
+	assert_false(head_due(1800000000, 604800, 1800604799));
+	assert_true(head_due(1800000000, 604800, 1800604800));
+	assert_true(head_due(1800000000, 0, 1800000000));
+	assert_true(head_due(1800000001, 604800, 1800000000));
+	assert_true(head_due(UINT32_MAX, UINT32_MAX, 0));
 }
 
 /* Every byte of the newest slot: the one before counts. */
@@ -303,7 +319,7 @@ test_foreign(void **st)
 	static const struct {
 		unsigned at;
 		uint8_t value;
-	} wrong[] = {{0, 'w'}, {8, 2}, {11, 1}, {12, 2}, {44, 3}, {45, 2}};
+	} wrong[] = {{0, 'w'}, {8, 1}, {11, 1}, {12, 2}, {44, 3}, {45, 2}};
 	uint8_t p[APART + SLOT];
 	struct head h;
 
@@ -325,6 +341,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_torn_save),
