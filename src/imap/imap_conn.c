@@ -25,7 +25,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	int64_t now_ms)
 {
 	c->caps = 0;
-	c->append_limit = 0;
+	c->append_limit = c->refused = 0;
 	c->state = CONN_OPENING;
 	c->err = ERR_OK;
 	c->login = login;
@@ -35,7 +35,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->now_ms = c->heard_ms = c->turn_ms = now_ms;
 	c->extra_ms = 0;
 	c->literal_left = 0;
-	c->literal = c->building = c->got_caps = false;
+	c->literal = c->building = c->got_caps = c->enabled = false;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';
 	imap_resp_init(&c->resp);
@@ -65,6 +65,13 @@ bool
 imap_conn_has(const struct imap_conn *c, uint64_t caps)
 {
 	return (c->caps & caps) == caps;
+}
+
+void
+imap_conn_refuse(struct imap_conn *c, uint64_t caps)
+{
+	c->refused |= caps;
+	c->caps &= ~caps;
 }
 
 bool
@@ -166,6 +173,9 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 			"%s: answer to a command that was never sent",
 			c->login->host);
 	}
+	if (ev->cmd == IMAP_CMD_ENABLE && ev->status != IMAP_OK) {
+		imap_conn_refuse(c, IMAP_CAP(QRESYNC));
+	}
 	f->tag = 0;
 	c->inflight_n--;
 	c->turn_ms = c->now_ms;
@@ -220,7 +230,7 @@ note(struct imap_conn *c, const struct imap_event *ev)
 	struct span text;
 
 	if (ev->kind == IMAP_EV_CAPABILITY) {
-		c->caps = ev->caps;
+		c->caps = ev->caps & ~c->refused;
 		c->append_limit = ev->append_limit;
 		c->got_caps = true;
 	}
@@ -307,7 +317,8 @@ imap_conn_next(struct imap_conn *c, struct imap_event **ev)
 		}
 		*ev = &c->ev;
 		if (c->ev.kind == IMAP_EV_TAGGED &&
-			c->ev.cmd == IMAP_CMD_ID) {
+			(c->ev.cmd == IMAP_CMD_ID ||
+				c->ev.cmd == IMAP_CMD_ENABLE)) {
 			continue; /* sent by us, of no interest to anyone */
 		}
 		if (c->ev.kind != IMAP_EV_CAPABILITY &&

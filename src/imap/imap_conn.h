@@ -25,6 +25,7 @@ enum imap_cmd {
 	IMAP_CMD_STARTTLS,
 	IMAP_CMD_AUTH,
 	IMAP_CMD_ID,
+	IMAP_CMD_ENABLE,
 	IMAP_CMD_LOGOUT,
 	/* those of the users of a ready connection */
 	IMAP_CMD_NOOP,
@@ -37,7 +38,8 @@ enum imap_cmd {
 	IMAP_CMD_BODIES,  /* UID FETCH of messages */
 	IMAP_CMD_STORE,
 	IMAP_CMD_EXPUNGE,
-	IMAP_CMD_APPEND
+	IMAP_CMD_APPEND,
+	IMAP_CMD_SEARCH
 };
 
 /* Where and as whom. Strings stay the caller's, for the connection's life. */
@@ -75,6 +77,7 @@ struct imap_inflight {
 struct imap_conn {
 	/* private, but caps and append_limit may be read when ready */
 	uint64_t caps, append_limit;
+	uint64_t refused; /* capabilities that turned out to be none */
 	enum imap_conn_state state;
 	enum err err;
 	const struct imap_login *login;
@@ -86,7 +89,7 @@ struct imap_conn {
 	bool literal, building;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
 	bool mech_used; /* the password went out */
-	bool got_caps;
+	bool got_caps, enabled;
 	struct buf line;
 	struct imap_event ev;
 	struct imap_resp resp;
@@ -101,6 +104,12 @@ enum err imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 enum err imap_conn_step(struct imap_conn *c, int64_t now_ms);
 bool imap_conn_ready(const struct imap_conn *c);
 bool imap_conn_has(const struct imap_conn *c, uint64_t caps);
+/* The server said BAD to what it offers: the connection does without from
+ * here on. */
+void imap_conn_refuse(struct imap_conn *c, uint64_t caps);
+/* ENABLE QRESYNC (RFC 7162 3.2.3), once, before the first SELECT, if the
+ * server has it; nobody waits for its answer. ERR_AGAIN as imap_begin. */
+enum err imap_enable(struct imap_conn *c);
 /* The next event of a ready connection; *ev is valid until the next call.
  * TAGGED, UIDSET, ESEARCH events of a command carry its cmd and cookie. */
 enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);

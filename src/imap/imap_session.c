@@ -247,6 +247,19 @@ ready(struct imap_conn *c)
 		"ID (\"name\" \"wherry\" \"version\" \"" WHERRY_VERSION "\")");
 }
 
+enum err
+imap_enable(struct imap_conn *c)
+{
+	enum err e = ERR_OK;
+
+	if (!c->enabled &&
+		imap_conn_has(c, IMAP_CAP(ENABLE) | IMAP_CAP(QRESYNC))) {
+		e = simple(c, IMAP_CMD_ENABLE, "ENABLE QRESYNC");
+		c->enabled = e == ERR_OK;
+	}
+	return e;
+}
+
 static enum err
 logged_in(struct imap_conn *c)
 {
