@@ -10,19 +10,21 @@ check="$unit dovecot-imapd openssl python3-pytest python3-pytest-xdist"
 cross="$build dpkg-dev xz-utils file"
 check="$check dpkg-dev xz-utils file libbearssl-dev clang libclang-rt-14-dev valgrind strace"
 check="$check isync offlineimap3"
+bench="$build dovecot-imapd openssl python3-minimal libssl-dev isync offlineimap3"
 
 case ${1-} in
 build) want=$build ;;
 demo) want=$demo ;;
 unit) want=$unit ;;
 check) want=$check ;;
+bench) want=$bench ;;
 cross-x86_64) want="$cross" ;;
 cross-arm64) want="$cross gcc-aarch64-linux-gnu qemu-user-static" ;;
 cross-armhf) want="$cross gcc-arm-linux-gnueabihf qemu-user-static" ;;
 cross-armel) want="$cross gcc-arm-linux-gnueabi qemu-user-static" ;;
 cross-mips) want="$cross gcc-mips-linux-gnu qemu-user-static" ;;
 cross-mipsel) want="$cross gcc-mipsel-linux-gnu qemu-user-static" ;;
-*) echo "usage: $0 build|demo|unit|check|cross-TARGET" >&2; exit 64 ;;
+*) echo "usage: $0 build|demo|unit|check|bench|cross-TARGET" >&2; exit 64 ;;
 esac
 
 # A tool that is there without its package (another distribution, a compiler
@@ -38,6 +40,7 @@ have() {
 	openssl | file | clang | valgrind | strace) command -v "$1" >/dev/null ;;
 	dovecot-imapd) [ -x /usr/lib/dovecot/imap ] ;;
 	libmbedtls-dev) [ -e /usr/include/mbedtls/ssl.h ] ;;
+	libssl-dev) [ -e /usr/include/openssl/ssl.h ] ;;
 	libbearssl-dev) [ -e /usr/include/bearssl.h ] ;;
 	libcmocka-dev) [ -e /usr/include/cmocka.h ] ;;
 	python3-pytest) /usr/bin/python3 -c 'import pytest' 2>/dev/null ;;

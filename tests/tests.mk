@@ -114,10 +114,12 @@ fuzz: fuzz-objects ## fuzz every parser for FUZZ_TIME seconds each (clang)
 	@tests/packages.sh check
 	@FUZZ_TIME=$(FUZZ_TIME) tests/run-check.sh fuzz
 
-bench: ## times against mbsync in the same run; nothing is asserted
-	@tests/packages.sh check
+# What it takes: tests/bench/bench.py --help.
+BENCH =
+bench: ## wherry, mbsync, OfflineIMAP side by side; BENCH='--scale 0.1'
+	@tests/packages.sh bench
 	@$(MAKE) --no-print-directory -s all
-	@$(PYTHON) tests/bench/versus.py ./wherry
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench.py $(BENCH)
 
 .PHONY: unit-bin replay-bin fuzz-bin unit e2e house check check-all size \
 	size-builds figures graph graph-objects asan clang fuzz fuzz-objects bench
