@@ -40,6 +40,14 @@ struct fs_stat {
 	uint32_t mtime_ns, ctime_ns;
 };
 
+/* Of a directory: it moves when a name in it comes, goes or changes. No
+ * padding, so that two of them compare as bytes. */
+struct fs_stamp {
+	uint64_t dev, ino;
+	int64_t mtime_s, ctime_s;
+	uint32_t mtime_ns, ctime_ns;
+};
+
 /* Directories. mode is cut by the umask. */
 enum err fs_open_dir(fs_fd dir, const char *name, fs_fd *out);
 enum err fs_mkdir(fs_fd dir, const char *name, unsigned mode); /* ERR_EXIST */
@@ -79,6 +87,16 @@ enum err fs_unlink(fs_fd dir, const char *name);
 enum err fs_sync(fs_fd fd);
 enum err fs_sync_all(fs_fd dir);
 bool fs_sync_all_trusted(fs_fd dir);
+
+/* Stamps. fs_stamps_trusted: does the file system that holds dir move the
+ * stamp of a directory at every change, whoever makes it? Only local ones that
+ * are known; false is always right. fs_stamp_wait: milliseconds until no change
+ * can leave this stamp as it is because it comes within the grain of its
+ * times; 0: a change from now on moves it. By the times of `now`, a file that
+ * was just written there; NULL, for local ones, is the system's clock. */
+enum err fs_stamp(fs_fd dir, const char *name, struct fs_stamp *out);
+bool fs_stamps_trusted(fs_fd dir);
+int64_t fs_stamp_wait(const struct fs_stamp *s, const struct fs_stamp *now);
 
 /* Advisory lock of a whole file, both kinds (fcntl and flock), without
  * waiting: ERR_LOCKED if another process has either. Gone with the fd. */

@@ -19,6 +19,9 @@ const char *sys_getenv(const char *name); /* NULL if unset */
 enum err sys_home(char *p, size_t cap);
 /* Host name as gethostname() gives it; "localhost" if it fails. */
 void sys_hostname(char *p, size_t cap);
+/* Names this start of the system: no other has the same. false if it is not
+ * known. */
+bool sys_boot_id(uint8_t id[16]);
 /* Blocks until the kernel's generator is seeded. */
 enum err sys_random(void *p, size_t n);
 

@@ -33,6 +33,12 @@
 #define MAGIC_CIFS 0xFF534D42u
 #define MAGIC_SMB2 0xFE534D42u
 
+/* Local file systems that take the times of a directory from the kernel's
+ * clock at every change. */
+static const uint32_t local[] = {MAGIC_EXT4, MAGIC_XFS, MAGIC_BTRFS,
+	MAGIC_F2FS, 0x01021994u /* tmpfs */, 0x794C7630u /* overlayfs */,
+	0x24051905u /* UBIFS */, 0x72B6u /* JFFS2 */};
+
 #define NOREPLACE 1u /* RENAME_NOREPLACE */
 
 /* struct linux_dirent64: u64 inode, i64 offset, u16 length, u8 type, name. */
@@ -206,6 +212,39 @@ fs_sync_all(fs_fd dir)
 		return err_set(ERR_UNSUPPORTED, "no syncfs here");
 	}
 	return r == 0 ? ERR_OK : posix_fail("sync file system", NULL);
+}
+
+bool
+fs_stamps_trusted(fs_fd dir)
+{
+	uint32_t magic;
+
+	if (!magic_of(dir, &magic)) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		if (local[i] == magic) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Times of files are taken from the coarse clock, which goes in ticks of up to
+ * 10 ms (since 6.13 they are sometimes a little ahead of it): when it is past
+ * a stamp, whatever changes from now on gets another one. */
+int64_t
+posix_file_clock(struct fs_stamp *now)
+{
+	struct timespec t = {0, 0};
+	bool coarse = clock_gettime(CLOCK_REALTIME_COARSE, &t) == 0;
+
+	if (!coarse) {
+		(void)clock_gettime(CLOCK_REALTIME, &t);
+	}
+	now->ctime_s = (int64_t)t.tv_sec;
+	now->ctime_ns = (uint32_t)t.tv_nsec;
+	return coarse ? 2 : 100;
 }
 
 int

@@ -47,6 +47,33 @@ sys_random(void *p, size_t n)
 	return ERR_OK;
 }
 
+/* "d8f0d3ea-...": 32 hex digits and blanks or dashes. */
+bool
+sys_boot_id(uint8_t id[16])
+{
+	char text[64];
+	size_t got = 0, n = 0;
+	fs_fd fd;
+
+	if (fs_open(FS_CWD, "/proc/sys/kernel/random/boot_id", FS_READ, 0,
+		&fd) != ERR_OK) {
+		return false;
+	}
+	(void)fs_read(fd, text, sizeof(text), &got);
+	fs_close(&fd);
+	memset(id, 0, 16);
+	for (size_t i = 0; i < got && n < 32; i++) {
+		unsigned c = (unsigned char)text[i] | 0x20;
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')) {
+			c = c >= 'a' ? c - 'a' + 10 : c - '0';
+			id[n / 2] |= (uint8_t)(n % 2 ? c : c << 4);
+			n++;
+		}
+	}
+	return n == 32;
+}
+
 /* "VmHWM:     1234 kB". ru_maxrss would count the shell that started us. */
 static bool
 peak_of(struct span text, uint64_t *kib)

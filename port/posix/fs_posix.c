@@ -257,6 +257,48 @@ fill_stat(const struct stat *st, struct fs_stat *out)
 	out->ctime_ns = (uint32_t)st->st_ctim.tv_nsec;
 }
 
+enum err
+fs_stamp(fs_fd dir, const char *name, struct fs_stamp *out)
+{
+	struct fs_stat st;
+	enum err e = fs_stat(dir, name, &st);
+
+	if (e == ERR_OK) {
+		*out = (struct fs_stamp){.dev = st.dev, .ino = st.ino,
+			.mtime_s = st.mtime_s, .mtime_ns = st.mtime_ns,
+			.ctime_s = st.ctime_s, .ctime_ns = st.ctime_ns};
+	}
+	return e;
+}
+
+static int64_t
+stamp_ms(const struct fs_stamp *s)
+{
+	int64_t m = s->mtime_s * 1000 + s->mtime_ns / 1000000;
+	int64_t c = s->ctime_s * 1000 + s->ctime_ns / 1000000;
+
+	return m > c ? m : c;
+}
+
+/* A stamp of the future (the clock was set back) is moved by any change: to
+ * the present. */
+int64_t
+fs_stamp_wait(const struct fs_stamp *s, const struct fs_stamp *now)
+{
+	struct fs_stamp clock = {0};
+	int64_t grain = 100, age;
+
+	if (now == NULL) {
+		grain = posix_file_clock(&clock);
+		now = &clock;
+	}
+	if (s->mtime_ns == 0 && s->ctime_ns == 0) {
+		grain = 2100; /* it counts in seconds, perhaps in two */
+	}
+	age = stamp_ms(now) - stamp_ms(s);
+	return age >= -1000 && age < grain ? grain - age : 0;
+}
+
 enum fs_type
 posix_type_of(fs_fd dir, const char *name)
 {

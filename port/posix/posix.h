@@ -88,6 +88,9 @@ enum err posix_random(const char *dev, void *p, size_t n);
  * with which a process would lock itself out. */
 int posix_lock_open_file(fs_fd fd);
 int posix_lock_flock(fs_fd fd);
+/* The clock that times of local files are taken from, into the ctime of *now;
+ * the grain of such times by it, in milliseconds. */
+int64_t posix_file_clock(struct fs_stamp *now);
 /* Peak of resident memory in KiB; 0 if the system does not tell. */
 uint64_t posix_peak_kib(void);
 

@@ -228,10 +228,10 @@ maildir_scan_end(struct maildir_scan *s)
 enum err
 maildir_stamp(const struct maildir *m, struct maildir_stamp *out)
 {
-	enum err e = fs_fstat(m->sub[MAILDIR_NEW], &out->sub[MAILDIR_NEW]);
+	enum err e = fs_stamp(m->sub[MAILDIR_NEW], ".", &out->sub[MAILDIR_NEW]);
 
 	if (e == ERR_OK) {
-		e = fs_fstat(m->sub[MAILDIR_CUR], &out->sub[MAILDIR_CUR]);
+		e = fs_stamp(m->sub[MAILDIR_CUR], ".", &out->sub[MAILDIR_CUR]);
 	}
 	return e;
 }
@@ -239,16 +239,89 @@ maildir_stamp(const struct maildir *m, struct maildir_stamp *out)
 bool
 maildir_stamp_eq(const struct maildir_stamp *a, const struct maildir_stamp *b)
 {
-	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR; i++) {
-		const struct fs_stat *x = &a->sub[i], *y = &b->sub[i];
+	_Static_assert(sizeof(*a) == 80, "compared as bytes: no padding");
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
 
-		if (x->dev != y->dev || x->ino != y->ino ||
-			x->mtime_s != y->mtime_s ||
-			x->mtime_ns != y->mtime_ns ||
-			x->ctime_s != y->ctime_s ||
-			x->ctime_ns != y->ctime_ns) {
-			return false;
+/* What the file system's clock says; as a stamp, whose time it is. */
+static enum err
+foreign_now(const struct maildir *m, struct fs_stamp *now)
+{
+	static const char name[] = "wherry.now"; /* removed like a message's */
+	fs_fd fd;
+	enum err e = fs_open(m->tmp, name, FS_WRITE | FS_CREATE | FS_TRUNC,
+		0600, &fd);
+
+	if (e == ERR_OK) {
+		e = fs_write(fd, name, 1); /* some give times only then */
+		fs_close(&fd);
+	}
+	if (e == ERR_OK) {
+		e = fs_stamp(m->tmp, name, now);
+	}
+	(void)fs_unlink(m->tmp, name);
+	return e;
+}
+
+int64_t
+maildir_stamp_wait(const struct maildir *m, const struct maildir_stamp *s,
+	bool foreign)
+{
+	struct fs_stamp now;
+	int64_t most = 0;
+
+	if (foreign && foreign_now(m, &now) != ERR_OK) {
+		return -1;
+	}
+	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR; i++) {
+		int64_t wait = fs_stamp_wait(&s->sub[i], foreign ? &now : NULL);
+
+		most = wait > most ? wait : most;
+	}
+	return most;
+}
+
+void
+maildir_trust_begin(struct maildir_trust *t, fs_fd root, bool trust_mtime)
+{
+	struct fs_stamp s = {0};
+
+	t->root = root;
+	t->all = trust_mtime;
+	t->local = fs_stamps_trusted(root) &&
+		fs_stamp(root, ".", &s) == ERR_OK;
+	t->dev = s.dev;
+}
+
+/* One more file system below root may be of any kind: its folders are opened,
+ * and asked themselves. */
+enum err
+maildir_trust_stamp(const struct maildir_trust *t, const char *name,
+	struct maildir_stamp *out)
+{
+	enum err e = ERR_OK;
+
+	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR && e == ERR_OK; i++) {
+		char path[CFG_PATH];
+		struct buf b;
+
+		BUF_INIT(&b, path);
+		buf_str(&b, name[0] != '\0' ? name : ".");
+		buf_str(&b, i == MAILDIR_NEW ? "/new" : "/cur");
+		buf_cstr(&b);
+		e = b.err != ERR_OK ? b.err
+				    : fs_stamp(t->root, path, &out->sub[i]);
+		if (e == ERR_OK && !t->all &&
+			(!t->local || out->sub[i].dev != t->dev)) {
+			e = ERR_UNSUPPORTED;
 		}
 	}
-	return true;
+	return e;
+}
+
+bool
+maildir_trusted(const struct maildir *m, bool trust_mtime)
+{
+	return trust_mtime || (fs_stamps_trusted(m->sub[MAILDIR_NEW]) &&
+		fs_stamps_trusted(m->sub[MAILDIR_CUR]));
 }

@@ -42,14 +42,36 @@ enum err maildir_scan_next(struct maildir_scan *s, enum maildir_where *where,
 	const char **name);
 void maildir_scan_end(struct maildir_scan *s);
 
-/* Stamps of new/ and cur/: equal before and after a scan means that the scan
- * saw everything (but see the design on racy stamps). */
+/* Stamps of new/ and cur/. Equal ones mean that nothing changed between the
+ * two looks, if the file system is one to be trusted with that and the first
+ * look was later than the grain of its times (maildir_stamp_wait). */
 struct maildir_stamp {
-	struct fs_stat sub[2];
+	struct fs_stamp sub[2];
 };
 enum err maildir_stamp(const struct maildir *m, struct maildir_stamp *out);
 bool maildir_stamp_eq(const struct maildir_stamp *a,
 	const struct maildir_stamp *b);
+/* As fs_stamp_wait, for both. With `foreign` the file system has a clock of
+ * its own: it is read from a file made for that in tmp/; -1 if it cannot be
+ * made. */
+int64_t maildir_stamp_wait(const struct maildir *m,
+	const struct maildir_stamp *s, bool foreign);
+
+/* Which stamps are to be believed below root: those of local file systems, or
+ * with trust_mtime all. */
+struct maildir_trust {
+	fs_fd root;
+	bool all, local;
+	uint64_t dev; /* of root */
+};
+void maildir_trust_begin(struct maildir_trust *t, fs_fd root,
+	bool trust_mtime);
+/* The stamps of a folder that is not open, by two looks. ERR_UNSUPPORTED:
+ * not to be believed, the folder has to be opened; so is any other error. */
+enum err maildir_trust_stamp(const struct maildir_trust *t, const char *name,
+	struct maildir_stamp *out);
+/* The same of an open folder: may its stamps be believed? */
+bool maildir_trusted(const struct maildir *m, bool trust_mtime);
 
 /* Is this directory entry of a root a folder name that wherry accepts as one
  * component? No "", ".", "..", "cur", "new", "tmp", no ".wherry...", no '/'

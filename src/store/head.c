@@ -22,7 +22,7 @@
 static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'h', 'd'};
 
 static void
-put_stamp(uint8_t *p, const struct head_stamp *s)
+put_stamp(uint8_t *p, const struct fs_stamp *s)
 {
 	le_put64(p, s->dev);
 	le_put64(p + 8, s->ino);
@@ -33,7 +33,7 @@ put_stamp(uint8_t *p, const struct head_stamp *s)
 }
 
 static void
-get_stamp(struct head_stamp *s, const uint8_t *p)
+get_stamp(struct fs_stamp *s, const uint8_t *p)
 {
 	s->dev = le_get64(p);
 	s->ino = le_get64(p + 8);

@@ -13,12 +13,6 @@
 
 enum head_mode { HEAD_NORMAL, HEAD_INITIAL, HEAD_REMAP };
 
-struct head_stamp { /* of a directory, see the design on skipping scans */
-	uint64_t dev, ino;
-	int64_t mtime_s, ctime_s;
-	uint32_t mtime_ns, ctime_ns;
-};
-
 struct head {
 	uint32_t generation; /* of commits */
 	uint32_t uidvalidity; /* of the records */
@@ -33,9 +27,9 @@ struct head {
 	uint32_t listed_at; /* last listing of every message with its flags that
 			     * turned out complete: seconds since 1970 */
 	enum head_mode mode;
-	bool stamp_clean;
-	struct head_stamp stamp[2]; /* new/, cur/ */
-	uint8_t boot_id[16];
+	bool stamp_clean; /* the Maildir was then as the records say */
+	struct fs_stamp stamp[2]; /* new/, cur/ */
+	uint8_t boot_id[16];	  /* the boot that the stamps are of */
 	uint8_t fmd5[16];
 	uint8_t identity[16]; /* MD5 of "server\nuser\nremote folder" */
 };

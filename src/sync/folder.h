@@ -164,6 +164,7 @@ struct folder {
 	char fmd5[33];
 	bool box_open, state_open, table_touched;
 	bool sync_each; /* every file by itself, not by syncfs */
+	bool foreign;	/* stamps are of another machine's clock, or unknown */
 
 	/* what SELECT said */
 	uint32_t uidvalidity, uidnext, exists, permanent;

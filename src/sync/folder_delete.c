@@ -11,7 +11,6 @@
  */
 #include <string.h>
 
-#include "port/sys.h"
 #include "sync/folder_part.h"
 
 #define CHUNK 256u
@@ -163,29 +162,6 @@ find(struct folder *f, uint32_t uid)
 	return lo < f->del.n && c[lo].uid == uid ? &c[lo] : NULL;
 }
 
-/* How long until a change right now would move these stamps: a file system
- * that counts in seconds, or a kernel that counts in ticks, hides a second
- * change within its grain. 0 if they can be trusted. */
-static int64_t
-grain_ms(const struct maildir_stamp *s)
-{
-	int64_t now = sys_time_ms(), wait = 0;
-
-	for (int i = 0; i < 2; i++) {
-		const struct fs_stat *st = &s->sub[i];
-		bool coarse = st->mtime_ns == 0 && st->ctime_ns == 0;
-		int64_t grain = coarse ? 2100 : 100;
-		int64_t m = st->mtime_s * 1000 + st->mtime_ns / 1000000;
-		int64_t c = st->ctime_s * 1000 + st->ctime_ns / 1000000;
-		int64_t age = now - (m > c ? m : c);
-
-		if (age >= 0 && age < grain && grain - age > wait) {
-			wait = grain - age;
-		}
-	}
-	return wait;
-}
-
 /* Waits once until stamps mean something. */
 static enum err
 settle_stamps(struct folder *f)
@@ -198,7 +174,7 @@ settle_stamps(struct folder *f)
 		return f->now_ms >= f->del.wait_ms ? ERR_OK : ERR_AGAIN;
 	}
 	e = maildir_stamp(&f->box, &s);
-	wait = grain_ms(&s);
+	wait = maildir_stamp_wait(&f->box, &s, f->foreign);
 	f->del.wait_ms = f->now_ms + wait + 10; /* both clocks round down */
 	return e != ERR_OK ? e : wait > 0 ? ERR_AGAIN : ERR_OK;
 }
@@ -233,7 +209,7 @@ look_again(struct folder *f)
 	}
 	f->del.wait_ms = 0;
 	if (e == ERR_OK && (!maildir_stamp_eq(&before, &after) ||
-		grain_ms(&after) > 0)) {
+		maildir_stamp_wait(&f->box, &after, f->foreign) != 0)) {
 		log_msg(LOG_INFO, "%s: files changed during the second look; "
 			"deletions wait for the next run", f->job->title);
 		f->stats.waiting += f->del.n;

@@ -725,6 +725,58 @@ sync_all_where_trusted(void **state)
 	fs_close(&proc);
 }
 
+/* `after` milliseconds behind a stamp of 10.5 s that has nanoseconds or none. */
+static int64_t
+wait_after(int64_t after, bool fine)
+{
+	struct fs_stamp s = {.mtime_s = 10, .ctime_s = 10}, now = {0};
+
+	if (fine) {
+		s.mtime_ns = 400000000;
+		s.ctime_ns = 500000000;
+		after += 500;
+	}
+	after += 10000;
+	now.mtime_s = now.ctime_s = after / 1000;
+	now.mtime_ns = now.ctime_ns = (uint32_t)(after % 1000) * 1000000;
+	return fs_stamp_wait(&s, &now);
+}
+
+static void
+stamps_and_grain(void **state)
+{
+	struct fs_stamp a, b;
+	fs_fd proc;
+
+	(void)state;
+	assert_int_equal(wait_after(0, true), 100);
+	assert_int_equal(wait_after(99, true), 1);
+	assert_int_equal(wait_after(100, true), 0);
+	assert_int_equal(wait_after(0, false), 2100);
+	assert_int_equal(wait_after(2099, false), 1);
+	assert_int_equal(wait_after(2100, false), 0);
+	/* a clock that lags a little, and one that was set back */
+	assert_int_equal(wait_after(-100, true), 200);
+	assert_int_equal(wait_after(-1000, true), 1100);
+	assert_int_equal(wait_after(-1001, true), 0);
+
+	assert_int_equal(fs_stamp(dir, ".", &a), ERR_OK);
+	assert_true(fs_stamp_wait(&a, NULL) <= 2100);
+	while (fs_stamp_wait(&a, NULL) > 0) {
+		usleep(1000);
+	}
+	put_file("f", "x");
+	assert_int_equal(fs_stamp(dir, ".", &b), ERR_OK);
+	assert_memory_not_equal(&a, &b, sizeof(a));
+	assert_true(a.ino == b.ino && a.dev == b.dev);
+	assert_int_equal(fs_stamp(dir, "none", &a), ERR_NOENT);
+
+	assert_int_equal(fs_open_dir(FS_CWD, "/proc", &proc), ERR_OK);
+	assert_false(fs_stamps_trusted(proc));
+	fs_close(&proc);
+	assert_false(fs_stamps_trusted(FS_NONE));
+}
+
 #define WITH_ROOT(f) cmocka_unit_test_setup_teardown(f, make_root, drop_root)
 
 int
@@ -750,6 +802,7 @@ main(void)
 		WITH_ROOT(lock_of_each_kind),
 		WITH_ROOT(lock_keeps_others_out),
 		WITH_ROOT(sync_all_where_trusted),
+		WITH_ROOT(stamps_and_grain),
 	};
 
 	umask(022);

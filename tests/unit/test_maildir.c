@@ -257,6 +257,84 @@ stamps(void **state)
 	assert_int_not_equal(maildir_stamp(&m, &b), ERR_OK);
 }
 
+/* What a change is worth that comes right after a look. */
+static void
+stamps_settle(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	struct maildir_stamp a, b;
+	struct maildir m;
+	char name[32];
+	int64_t wait;
+
+	(void)state;
+	assert_int_equal(maildir_create(root, "s"), ERR_OK);
+	assert_int_equal(maildir_open(&m, root, "s"), ERR_OK);
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "s/%s/%d", i & 1 ? "cur" : "new",
+			i);
+		touch(name);
+		assert_int_equal(maildir_stamp(&m, &a), ERR_OK);
+		while ((wait = maildir_stamp_wait(&m, &a, false)) > 0) {
+			assert_true(wait <= 1002);
+			nanosleep(&pause, NULL);
+		}
+		assert_int_equal(wait, 0);
+		assert_int_equal(fs_unlink(root, name), ERR_OK);
+		assert_int_equal(maildir_stamp(&m, &b), ERR_OK);
+		assert_false(maildir_stamp_eq(&a, &b));
+	}
+	/* The file system's own clock; nothing stays of the question. */
+	assert_int_equal(maildir_stamp(&m, &a), ERR_OK);
+	wait = maildir_stamp_wait(&m, &a, true);
+	assert_true(wait >= 0 && wait <= 100);
+	assert_int_equal(fs_rmdir(root, "s/tmp"), ERR_OK);
+	maildir_close(&m);
+}
+
+static void
+stamps_from_outside(void **state)
+{
+	char path[CFG_PATH + 1];
+	struct maildir_stamp a, b;
+	struct maildir_trust t;
+	struct maildir m;
+
+	(void)state;
+	maildir_trust_begin(&t, root, false);
+	t.local = true; /* wherever the tests run */
+	assert_int_equal(maildir_create(root, "s/t"), ERR_OK);
+	assert_int_equal(maildir_create(root, ""), ERR_OK);
+	assert_int_equal(maildir_trust_stamp(&t, "s/t", &a), ERR_OK);
+	assert_int_equal(maildir_open(&m, root, "s/t"), ERR_OK);
+	assert_int_equal(maildir_stamp(&m, &b), ERR_OK);
+	assert_true(maildir_stamp_eq(&a, &b));
+	assert_int_equal(maildir_trusted(&m, false), fs_stamps_trusted(root));
+	assert_true(maildir_trusted(&m, true));
+	maildir_close(&m);
+	assert_int_equal(maildir_trust_stamp(&t, "", &a), ERR_OK);
+	assert_false(maildir_stamp_eq(&a, &b));
+	assert_int_equal(maildir_trust_stamp(&t, "none", &a), ERR_NOENT);
+
+	/* Not on this file system, or on one that is not known. */
+	t.dev++;
+	assert_int_equal(maildir_trust_stamp(&t, "s/t", &a), ERR_UNSUPPORTED);
+	t.all = true;
+	assert_int_equal(maildir_trust_stamp(&t, "s/t", &a), ERR_OK);
+	t.all = t.local = false;
+	t.dev--;
+	assert_int_equal(maildir_trust_stamp(&t, "s/t", &a), ERR_UNSUPPORTED);
+
+	for (size_t i = 0; i < sizeof(path) - 1; i++) {
+		path[i] = i % 2 == 0 ? 'x' : '/';
+	}
+	path[CFG_PATH - 5] = '\0'; /* with "/new" and a NUL: all there is */
+	assert_int_not_equal(maildir_trust_stamp(&t, path, &a), ERR_LIMIT);
+	path[CFG_PATH - 5] = 'x';
+	path[CFG_PATH - 4] = '\0';
+	assert_int_equal(maildir_trust_stamp(&t, path, &a), ERR_LIMIT);
+}
+
 int
 main(void)
 {
@@ -272,6 +350,10 @@ main(void)
 		cmocka_unit_test(components),
 		cmocka_unit_test_setup_teardown(scanning, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stamps, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(stamps_settle, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(stamps_from_outside, set_up,
+			tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

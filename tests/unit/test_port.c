@@ -551,6 +551,12 @@ system_facts(void **state)
 	setenv("COLUMNS", "x", 1);
 	assert_int_equal(sys_columns(-1), 80);
 	assert_false(sys_isatty(-1));
+	memset(a, 0, 32);
+	if (sys_boot_id((uint8_t *)a)) { /* not without /proc */
+		assert_true(sys_boot_id((uint8_t *)a + 16));
+		assert_memory_equal(a, a + 16, 16);
+		assert_memory_not_equal(a, b + 16, 16);
+	}
 }
 
 /* The devices of old kernels, in a folder of ours: what is no device is not
