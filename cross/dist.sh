@@ -23,9 +23,9 @@ files() {
 			-name __pycache__ \) -prune -o -type f -printf '%P\0'
 	fi | sort -z
 }
-files | tar --null -T - --no-recursion --transform="s,^,wherry-$version/," \
+files | tar --no-recursion --transform="s,^,wherry-$version/," \
 	--mtime="@${stamp:-0}" --owner=0 --group=0 --numeric-owner \
-	--mode='u+w,go-w,a+rX' --format=ustar -cf - |
+	--mode='u+w,go-w,a+rX' --format=ustar --null -cf - -T - |
 	gzip -n9 >"$dist/wherry-$version.tar.gz"
 
 for t in ${TARGETS:-$targets}; do
