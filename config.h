@@ -74,6 +74,18 @@
 #define CFG_INFLIGHT 32
 #endif
 
+/* Connections that can be compressed at once (COMPRESS=DEFLATE); the others
+ * stay as they are. Each costs 36 KiB and CFG_DEFLATE_WINDOW. */
+#ifndef CFG_COMPRESS_CONNECTIONS
+#define CFG_COMPRESS_CONNECTIONS 2
+#endif
+
+/* What is sent refers back to so many bytes where it is compressed; 0 sends
+ * it in a compressed stream as it is. Costs itself per compressed connection. */
+#ifndef CFG_DEFLATE_WINDOW
+#define CFG_DEFLATE_WINDOW 4096
+#endif
+
 /* --- waiting --- */
 
 /* Seconds of silence on a connection that has something to answer, where the
@@ -232,6 +244,12 @@
 #define CFG_STATS 1
 #endif
 
+/* The option usecompression: COMPRESS=DEFLATE on slow lines. Without it a
+ * configuration that says yes is told so, and nothing is compressed. */
+#ifndef CFG_COMPRESS
+#define CFG_COMPRESS 1
+#endif
+
 /* The list of options of -h. Without it -h points to the manual. */
 #ifndef CFG_HELP
 #define CFG_HELP 1
@@ -288,6 +306,12 @@
 #endif
 #if CFG_INFLIGHT < 4 || CFG_INFLIGHT > 1024
 #error "CFG_INFLIGHT must be 4 to 1024"
+#endif
+#if CFG_COMPRESS_CONNECTIONS < 1 || CFG_COMPRESS_CONNECTIONS > 64
+#error "CFG_COMPRESS_CONNECTIONS must be 1 to 64"
+#endif
+#if CFG_DEFLATE_WINDOW < 0 || CFG_DEFLATE_WINDOW > 16384
+#error "CFG_DEFLATE_WINDOW must be 0 (nothing is compressed) to 16384"
 #endif
 #if CFG_SILENCE_S < 1 || CFG_SILENCE_S > 86400
 #error "CFG_SILENCE_S must be 1 to 86400"
@@ -371,7 +395,7 @@
 #endif
 #if (CFG_TLS_MBEDTLS | CFG_TLS_BEARSSL | CFG_TLS_NONE | CFG_CRAM_MD5 | \
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
-	CFG_ADVICE | CFG_STATS | CFG_HELP | CFG_OLD_CIPHERS) & ~1
+	CFG_ADVICE | CFG_STATS | CFG_COMPRESS | CFG_HELP | CFG_OLD_CIPHERS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 

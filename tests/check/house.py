@@ -19,12 +19,13 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 os.chdir(TOP)
 
 # The default build: wherry's own objects and the arena of the libraries.
-MEMORY_LIMIT = 786432
+MEMORY_LIMIT = 1048576
 
 # What each directory of src/ may include, besides itself and config.h.
 LAYERS = {
     "base": set(),
-    "io": {"base", "port"},
+    "flate": {"base"},
+    "io": {"base", "port", "flate"},
     "imap": {"base", "port", "io"},
     "maildir": {"base", "port", "io"},
     "store": {"base", "port", "io"},
