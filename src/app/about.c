@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config.h"
+#include "io/io_flate.h"
 #include "port/tls.h"
 
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
 	{"progress", CFG_PROGRESS},
 	{"advice", CFG_ADVICE},
 	{"stats", CFG_STATS},
+	{"compress", CFG_COMPRESS},
 	{"help", CFG_HELP},
 };
 
@@ -72,6 +74,9 @@ about(void)
 	}
 	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
 		row(single[i], &sum);
+	}
+	if (CFG_COMPRESS) {
+		row(&io_flate_mem, &sum);
 	}
 	for (const struct mem_row *r = tls_mem; r->name != NULL; r++) {
 		row(r, &sum);

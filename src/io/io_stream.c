@@ -11,10 +11,20 @@
  *
  * The input buffer is compacted when its end is near and the output buffer
  * when room is asked for, so both give contiguous windows without a ring.
+ *
+ * Where the stream is compressed the two buffers hold what is behind and
+ * before compression: input as it came, which a step inflates as far as the
+ * window has room, so that whoever reads slowly makes the server wait here,
+ * too; and output as it was put.
  */
 #include "io/io_stream.h"
 
 #include <string.h>
+
+#include "io/io_flate.h"
+
+/* A macro: without CFG_COMPRESS no compiler may want what is behind it. */
+#define compressed(s) (CFG_COMPRESS && (s)->compressed)
 
 static void
 enter(struct io_stream *s, enum io_state state, int64_t now_ms)
@@ -163,29 +173,46 @@ step_handshake(struct io_stream *s, int64_t now_ms)
 	return ERR_OK;
 }
 
+/* n bytes of what was put have gone, to the server or through deflate. */
+static void
+out_taken(struct io_stream *s, size_t n)
+{
+	s->out_at += n;
+	s->out_n -= n;
+	if (s->out_n == 0) {
+		s->out_at = 0;
+	}
+	s->counts.raw_tx += n;
+}
+
 static enum err
 step_write(struct io_stream *s)
 {
+	struct span raw = {s->out + s->out_at, s->out_n}, p = raw;
 	size_t n = 0;
 	enum err e;
 
-	if (s->out_n == 0) {
+	if (compressed(s)) {
+		out_taken(s, io_flate_pack(s->flate, raw));
+		p = (struct span){s->flate->ready + s->flate->at, s->flate->n};
+	}
+	if (p.n == 0) {
 		return ERR_AGAIN;
 	}
 	s->want_write = NET_OUT;
-	e = s->tls != NULL ?
-		tls_write(s->tls, s->out + s->out_at, s->out_n, &n) :
-		net_write(s->fd, s->out + s->out_at, s->out_n, &n);
+	e = s->tls != NULL ? tls_write(s->tls, p.p, p.n, &n) :
+			     net_write(s->fd, p.p, p.n, &n);
 	if (e == ERR_AGAIN && s->tls != NULL) {
 		s->want_write = tls_want(s->tls);
 	}
 	if (e != ERR_OK) {
 		return e;
 	}
-	s->out_at += n;
-	s->out_n -= n;
-	if (s->out_n == 0) {
-		s->out_at = 0;
+	if (compressed(s)) {
+		s->flate->at += n;
+		s->flate->n -= n;
+	} else {
+		out_taken(s, n);
 	}
 	s->counts.tx += n;
 	s->sent_since_read = true;
@@ -234,12 +261,59 @@ step_read(struct io_stream *s)
 	return ERR_OK;
 }
 
+static void
+in_taken(struct io_stream *s, size_t n)
+{
+	s->in_at += n;
+	s->in_n -= n;
+	if (s->in_n == 0) {
+		s->in_at = 0;
+	}
+}
+
+/* There is input, or what stopped for want of room, and room now. */
+static bool
+inflatable(const struct io_stream *s)
+{
+	return compressed(s) && (s->in_n > 0 || s->flate->stopped) &&
+		inflate_room(&s->flate->in) > 0;
+}
+
+/* What came, made readable. ERR_END: the server has ended the compression,
+ * after which nothing may come. */
+static enum err
+step_inflate(struct io_stream *s)
+{
+	size_t used, room;
+	enum err e;
+
+	if (!CFG_COMPRESS || !inflatable(s)) {
+		return ERR_AGAIN;
+	}
+	room = inflate_room(&s->flate->in);
+	e = inflate_push(&s->flate->in, (struct span){s->in + s->in_at,
+		s->in_n}, room, &used);
+	in_taken(s, used);
+	s->flate->stopped = e == ERR_OK;
+	s->counts.raw_rx += room - inflate_room(&s->flate->in);
+	if (e == ERR_SYNTAX) {
+		return err_set(ERR_PROTO, "what the server compressed cannot "
+			"be read; `usecompression = no` does without");
+	}
+	return e == ERR_END ? e : ERR_OK;
+}
+
 /* Reads even if writing failed: a server that hangs up usually says why. */
 static enum err
 step_up(struct io_stream *s, int64_t now_ms)
 {
 	enum err w = step_write(s), r = step_read(s);
 
+	if (r == ERR_OK || r == ERR_AGAIN) {
+		enum err i = step_inflate(s);
+
+		r = i == ERR_AGAIN ? r : i;
+	}
 	if (r == ERR_END) {
 		enter(s, IO_EOF, now_ms);
 		return ERR_OK;
@@ -256,7 +330,12 @@ step_up(struct io_stream *s, int64_t now_ms)
 static enum err
 step_eof(struct io_stream *s)
 {
-	if (s->in_n > 0) {
+	enum err e = step_inflate(s);
+
+	if (e != ERR_AGAIN && e != ERR_END) {
+		return e == ERR_OK ? e : fail(s, e);
+	}
+	if (io_in(s).n > 0) {
 		return ERR_AGAIN;
 	}
 	return err_set(ERR_END, "the server closed the connection");
@@ -344,7 +423,7 @@ io_poll_fd(const struct io_stream *s, int *want, int64_t *deadline_ms)
 		if (s->in_n < sizeof(s->in)) {
 			*want |= s->want_read != 0 ? s->want_read : NET_IN;
 		}
-		if (s->out_n > 0) {
+		if (!io_flushed(s)) {
 			*want |= s->want_write != 0 ? s->want_write : NET_OUT;
 		}
 		return *want != 0 ? s->fd : -1;
@@ -360,10 +439,10 @@ io_ready(const struct io_stream *s)
 	case IO_RESOLVE:
 		return s->resolve.fd < 0; /* a literal address */
 	case IO_UP:
-		return s->in_n < sizeof(s->in) && s->tls != NULL &&
-			tls_pending(s->tls);
+		return (s->in_n < sizeof(s->in) && s->tls != NULL &&
+			tls_pending(s->tls)) || inflatable(s);
 	case IO_EOF:
-		return s->in_n == 0;
+		return io_in(s).n == 0;
 	default:
 		return false;
 	}
@@ -372,20 +451,20 @@ io_ready(const struct io_stream *s)
 struct span
 io_in(const struct io_stream *s)
 {
-	return (struct span){s->in + s->in_at, s->in_n};
+	return compressed(s) ? inflate_out(&s->flate->in) :
+		(struct span){s->in + s->in_at, s->in_n};
 }
 
 void
 io_ack(struct io_stream *s, size_t n)
 {
-	if (n > s->in_n) {
-		n = s->in_n;
+	if (compressed(s)) {
+		inflate_ack(&s->flate->in, n);
+		return;
 	}
-	s->in_at += n;
-	s->in_n -= n;
-	if (s->in_n == 0) {
-		s->in_at = 0;
-	}
+	n = n < s->in_n ? n : s->in_n;
+	in_taken(s, n);
+	s->counts.raw_rx += n;
 }
 
 size_t
@@ -416,7 +495,29 @@ io_put(struct io_stream *s, const void *p, size_t n)
 bool
 io_flushed(const struct io_stream *s)
 {
-	return s->out_n == 0;
+	return s->out_n == 0 && (!compressed(s) || s->flate->n == 0);
+}
+
+bool
+io_compress_reserve(struct io_stream *s)
+{
+	if (CFG_COMPRESS && s->flate == NULL && s->state == IO_UP) {
+		s->flate = io_flate_lease();
+		return s->flate != NULL;
+	}
+	return false;
+}
+
+void
+io_compress(struct io_stream *s, bool on)
+{
+	if (!CFG_COMPRESS || s->flate == NULL) {
+		return;
+	}
+	s->compressed = on;
+	if (!on) {
+		io_flate_release(&s->flate);
+	}
 }
 
 enum err
@@ -452,6 +553,7 @@ io_close(struct io_stream *s)
 		return; /* all zero counts as closed */
 	}
 	net_resolve_stop(&s->resolve);
+	io_compress(s, false);
 	tls_close(&s->tls);
 	net_close(&s->fd);
 	s->state = IO_CLOSED;

@@ -7,7 +7,7 @@
  *
  * Call order: io_open, then io_step until io_state says IO_UP, then in any
  * order io_in/io_ack/io_put/io_step, io_starttls once on a plain stream,
- * io_close always.
+ * io_compress once, io_close always.
  */
 #ifndef WHERRY_IO_IO_STREAM_H
 #define WHERRY_IO_IO_STREAM_H
@@ -29,8 +29,9 @@ enum io_state {
 };
 
 struct io_counts {
-	uint64_t rx, tx; /* bytes of IMAP, inside TLS and before compression */
-	uint64_t turns;	 /* times it read after having written: round trips */
+	uint64_t rx, tx;	 /* bytes inside TLS, as they travelled */
+	uint64_t raw_rx, raw_tx; /* bytes of IMAP; differ if compressed */
+	uint64_t turns; /* times it read after having written: round trips */
 };
 
 struct io_stream {
@@ -42,6 +43,8 @@ struct io_stream {
 	bool want_tls;
 	bool retried;
 	bool sent_since_read;
+	bool compressed;
+	struct io_flate *flate; /* leased: compressed, or about to be */
 	int timeout_ms;
 	int want_read, want_write; /* what TLS waits for to go on */
 	const struct tls_verify *verify;
@@ -81,6 +84,12 @@ bool io_flushed(const struct io_stream *s);   /* all output left */
  * received before the handshake and must not count as protected). Then step
  * until IO_UP again. */
 enum err io_starttls(struct io_stream *s, int64_t now_ms, int timeout_ms);
+/* COMPRESS=DEFLATE (RFC 4978). Reserve before it is asked for: false if all
+ * CFG_COMPRESS_CONNECTIONS are taken. When the server has agreed, and nothing
+ * is unsent, io_compress(true): input that is still unread counts as
+ * compressed already. io_compress(false) gives back what was reserved. */
+bool io_compress_reserve(struct io_stream *s);
+void io_compress(struct io_stream *s, bool on);
 /* The TLS connection, also one that was refused, to describe its peer; NULL
  * if there is none. */
 const struct tls *io_tls(const struct io_stream *s);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/io_flate.h"
 #include "io/io_stream.h"
 #include "port/sys.h"
 
@@ -436,6 +437,242 @@ starttls_starts_the_handshake(void **state)
 	assert_false(io_is_tls(&s));
 }
 
+/* The peer of a compressed stream. */
+static struct inflate theirs;
+static struct deflate ours;
+
+/* Compresses p into room, whole and flushed. */
+static size_t
+pack(const char *p, size_t n, char *room, size_t cap)
+{
+	struct buf b;
+
+	buf_init(&b, room, cap);
+	for (size_t at = 0; at < n; at += DEFLATE_CHUNK) {
+		size_t k = n - at < DEFLATE_CHUNK ? n - at : DEFLATE_CHUNK;
+
+		deflate_put(&ours, (struct span){p + at, k}, &b);
+	}
+	deflate_flush(&ours, &b);
+	assert_int_equal(b.err, ERR_OK);
+	return b.n;
+}
+
+static bool
+compressed(void)
+{
+	if (!CFG_COMPRESS) {
+		return false;
+	}
+	deflate_init(&ours);
+	inflate_init(&theirs);
+	up();
+	assert_true(io_compress_reserve(&s));
+	return true;
+}
+
+/* What came with the answer to COMPRESS is compressed already; what was put
+ * then can be read by the peer at once. */
+static void
+compress_begins_behind_the_answer(void **state)
+{
+	char room[600], have[600];
+	size_t n, used;
+	ssize_t r;
+
+	(void)state;
+	if (!compressed()) {
+		skip();
+	}
+	memcpy(room, "w3 OK\r\n", 7);
+	n = 7 + pack("* OK first\r\n", 12, room + 7, sizeof(room) - 7);
+	assert_int_equal(write(peer, room, n), n);
+	settle(n);
+	assert_int_equal(io_in(&s).n, n);
+	io_ack(&s, 7);
+	io_compress(&s, true);
+	assert_int_equal(io_in(&s).n, 0);
+	assert_true(io_ready(&s));
+	assert_int_equal(io_step(&s, 0), ERR_OK);
+	assert_true(span_is(io_in(&s), "* OK first\r\n"));
+	assert_false(io_ready(&s));
+	io_ack(&s, 12);
+	assert_int_equal(s.counts.rx, n);
+	assert_int_equal(s.counts.raw_rx, 7 + 12);
+	for (int i = 0; i < 3; i++) {
+		const char *line = "w4 NOOP NOOP NOOP NOOP NOOP\r\n";
+
+		assert_int_equal(io_put(&s, line, strlen(line)), ERR_OK);
+		assert_false(io_flushed(&s));
+		assert_int_equal(io_step(&s, 0), ERR_OK);
+		assert_true(io_flushed(&s));
+		r = read(peer, have, sizeof(have));
+		assert_int_equal(inflate_push(&theirs,
+			(struct span){have, (size_t)r}, 1000, &used),
+			ERR_AGAIN);
+		assert_true(span_is(inflate_out(&theirs), line));
+		inflate_ack(&theirs, 1000);
+	}
+	assert_int_equal(s.counts.raw_tx, 3 * 29);
+	assert_true(s.counts.tx < 3 * 29);
+}
+
+/* More than all buffers hold, and a reader that takes it slowly: in order,
+ * whole, and the server has to wait meanwhile. */
+static void
+compress_bulk(void **state)
+{
+	enum { TOTAL = 400000, PART = 4096 };
+	static char raw[PART], room[2 * PART];
+	size_t got = 0, sent = 0, ready = 0, at = 0, i;
+	int64_t end = sys_now_ms() + 20000;
+
+	(void)state;
+	if (!compressed()) {
+		skip();
+	}
+	io_compress(&s, true);
+	while (got < TOTAL && sys_now_ms() < end) {
+		struct span in;
+		ssize_t r;
+
+		if (ready == 0 && sent < TOTAL) {
+			for (i = 0; i < PART; i++, sent++) {
+				raw[i] = (char)(sent * 7 % 251 + sent / 999);
+			}
+			ready = pack(raw, PART, room, sizeof(room));
+			at = 0;
+		}
+		r = ready > 0 ? send(peer, room + at, ready, MSG_DONTWAIT) : 0;
+		if (r > 0) {
+			at += (size_t)r;
+			ready -= (size_t)r;
+		}
+		assert_true(io_step(&s, 0) >= ERR_AGAIN);
+		in = span_upto(io_in(&s), 5000);
+		for (i = 0; i < in.n; i++, got++) {
+			if (in.p[i] != (char)(got * 7 % 251 + got / 999)) {
+				fail_msg("byte %zu is wrong", got);
+			}
+		}
+		io_ack(&s, in.n);
+	}
+	assert_true(got >= TOTAL);
+	assert_true(s.counts.raw_rx >= TOTAL);
+}
+
+/* A little that makes much is made as it is taken. */
+static void
+compress_bomb(void **state)
+{
+	static char raw[DEFLATE_CHUNK], room[CFG_IO_IN];
+	size_t n = 0, got = 0;
+	struct buf b;
+
+	(void)state;
+	if (!compressed()) {
+		skip();
+	}
+	io_compress(&s, true);
+	for (int i = 0; i < 40 && CFG_DEFLATE_WINDOW > 0; i++) {
+		BUF_INIT(&b, room);
+		for (int k = 0; k < 20; k++) {
+			deflate_put(&ours, (struct span){raw, sizeof(raw)},
+				&b);
+			n += sizeof(raw);
+		}
+		assert_int_equal(write(peer, b.p, b.n), b.n);
+	}
+	BUF_INIT(&b, room);
+	deflate_flush(&ours, &b);
+	assert_int_equal(write(peer, b.p, b.n), b.n);
+	for (int i = 0; i < 2000; i++) { /* nobody takes any */
+		(void)io_step(&s, 0);
+		assert_true(inflate_room(&s.flate->in) <= INFLATE_WINDOW);
+	}
+	for (int i = 0; i < 200000 && got < n; i++) {
+		struct span in = span_upto(io_in(&s), 777);
+
+		got += in.n;
+		io_ack(&s, in.n);
+		(void)io_step(&s, 0);
+	}
+	assert_int_equal(got, CFG_DEFLATE_WINDOW > 0 ? n : 0);
+}
+
+/* What is left when the server goes can still be read. */
+static void
+compress_end(void **state)
+{
+	char room[600];
+	size_t n;
+
+	(void)state;
+	if (!compressed()) {
+		skip();
+	}
+	io_compress(&s, true);
+	n = pack("* BYE\r\n", 7, room, sizeof(room));
+	assert_int_equal(write(peer, room, n), n);
+	close(peer);
+	peer = -1;
+	assert_int_equal(until(IO_EOF), ERR_OK);
+	assert_true(span_is(io_in(&s), "* BYE\r\n"));
+	assert_int_equal(io_step(&s, 0), ERR_AGAIN);
+	io_ack(&s, 7);
+	assert_true(io_ready(&s));
+	assert_int_equal(io_step(&s, 0), ERR_END);
+}
+
+static void
+compress_damaged(void **state)
+{
+	(void)state;
+	if (!compressed()) {
+		skip();
+	}
+	io_compress(&s, true);
+	assert_int_equal(write(peer, "\377plain", 6), 6);
+	assert_int_equal(until(IO_EOF), ERR_PROTO);
+	assert_non_null(strstr(err_detail(), "usecompression"));
+	assert_int_equal(io_state(&s), IO_FAILED);
+	assert_int_equal(io_step(&s, 0), ERR_PROTO);
+}
+
+/* CFG_COMPRESS_CONNECTIONS of them; closing gives one back, and so does a
+ * server that refuses. */
+static void
+compress_limit(void **state)
+{
+	enum { MOST = CFG_COMPRESS_CONNECTIONS < CFG_CONNECTIONS
+		? CFG_COMPRESS_CONNECTIONS : CFG_CONNECTIONS };
+	static struct io_stream more[MOST];
+
+	(void)state;
+	up();
+	if (!CFG_COMPRESS) {
+		assert_false(io_compress_reserve(&s));
+		return;
+	}
+	for (int i = 0; i < MOST; i++) {
+		more[i].fd = -1;
+		more[i].resolve.fd = more[i].resolve.pid = -1;
+		more[i].state = IO_UP;
+		assert_true(io_compress_reserve(&more[i]));
+	}
+	assert_false(io_compress_reserve(&s));
+	io_compress(&s, true); /* of no effect */
+	assert_false(s.compressed);
+	io_compress(&more[0], false);
+	assert_true(io_compress_reserve(&s));
+	assert_false(io_compress_reserve(&more[0]));
+	io_close(&s);
+	assert_true(io_compress_reserve(&more[0]));
+	for (int i = 0; i < MOST; i++) {
+		io_close(&more[i]);
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -456,6 +693,12 @@ main(void)
 		CASE(starttls_refuses_plain_bytes),
 		CASE(starttls_needs_an_empty_output),
 		CASE(starttls_starts_the_handshake),
+		CASE(compress_begins_behind_the_answer),
+		CASE(compress_bulk),
+		CASE(compress_bomb),
+		CASE(compress_end),
+		CASE(compress_damaged),
+		CASE(compress_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
