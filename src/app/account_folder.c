@@ -226,6 +226,12 @@ open_folder_state(struct account *a)
 	return e == ERR_OK ? write_id(a) : e;
 }
 
+static uint32_t
+seconds(uint32_t n, uint32_t of)
+{
+	return n <= UINT32_MAX / of ? n * of : UINT32_MAX;
+}
+
 static void
 fill_job(struct account *a)
 {
@@ -248,7 +254,9 @@ fill_job(struct account *a)
 		.dry_run = a->options->dry_run,
 		.infosep = c->infosep,
 		.durability = a->options->durability,
-		.known_validity = offlineimap_validity(a)};
+		.known_validity = offlineimap_validity(a),
+		.audit_s = seconds(c->audit_h, 3600),
+		.flag_check_s = seconds(c->flag_check_m, 60)};
 }
 
 static enum err

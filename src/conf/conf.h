@@ -98,6 +98,7 @@ struct conf_account {
 	char auth[256];		 /* auth_mechanisms, "" default order */
 	bool remote_readonly, remote_createfolders, remote_sync_deletes;
 	bool expunge;
+	uint32_t audit_h, flag_check_m; /* hours, minutes */
 	char filter_remote[CFG_FILTERS ? CFG_FILTER + 1 : 1]; /* "" none */
 	char filter_local[CFG_FILTERS ? CFG_FILTER + 1 : 1];
 };

@@ -268,10 +268,14 @@ fill_policy(const struct fill *f, struct conf_account *a)
 
 	a->remote_createfolders = a->remote_sync_deletes = true;
 	a->expunge = true;
+	a->audit_h = 168;
+	a->flag_check_m = 60;
 	if ((e = yes_no(f, "readonly", &a->remote_readonly)) ||
 		(e = yes_no(f, "createfolders", &a->remote_createfolders)) ||
 		(e = yes_no(f, "sync_deletes", &a->remote_sync_deletes)) ||
-		(e = yes_no(f, "expunge", &a->expunge))) {
+		(e = yes_no(f, "expunge", &a->expunge)) ||
+		(e = number(f, "audit", &a->audit_h)) ||
+		(e = number(f, "flag_check", &a->flag_check_m))) {
 		return e;
 	}
 	return text(f, "folderfilter", a->filter_remote,

@@ -23,6 +23,7 @@ void
 folder_message_failed(struct folder *f, uint32_t uid, const char *what)
 {
 	f->stats.failed++;
+	f->left = true;
 	log_msg(LOG_ERROR, "%s: message %u: %s", f->job->title, uid, what);
 }
 
@@ -161,6 +162,20 @@ hex_fmd5(struct folder *f)
 	buf_cstr(&b);
 }
 
+/* A delta counts from the agreed status, if there are the records of it and
+ * nobody wants to see it all. */
+static void
+begin_base(struct folder *f)
+{
+	const struct head *h = &f->head;
+
+	if (f->table.count > 0 && !f->table.healed && h->mode == HEAD_NORMAL &&
+		!head_due(h->listed_at, f->job->audit_s, sys_time())) {
+		f->base = (struct folder_status){h->uidvalidity, h->uidnext,
+			h->messages, h->modseq};
+	}
+}
+
 enum err
 folder_begin(struct folder *f, struct imap_conn *conn,
 	const struct folder_job *job)
@@ -187,6 +202,7 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 		e = open_box(f);
 	}
 	if (e == ERR_OK) {
+		begin_base(f);
 		folder_tmp_clean(f);
 		e = folder_select_begin(f);
 	}
@@ -206,14 +222,17 @@ note_mailbox(struct folder *f, const struct imap_event *ev)
 	switch (ev->kind) {
 	case IMAP_EV_EXISTS:
 		f->exists = ev->num;
+		f->moved = f->moved || f->select_done;
 		f->grown = f->select_done;
 		break;
 	case IMAP_EV_EXPUNGE:
 		f->exists -= f->exists > 0;
+		f->moved = true;
 		break;
 	case IMAP_EV_VANISHED:
 		n = ev->hi - ev->lo;
 		if (!ev->earlier) {
+			f->moved = true;
 			f->exists -= n < f->exists ? n + 1 : f->exists;
 		}
 		break;
@@ -229,6 +248,9 @@ fetch_end(struct folder *f, const struct imap_event *ev)
 {
 	enum err e;
 
+	if (f->closing.open && !ev->fetch.has_body) {
+		return folder_closing_event(f, ev);
+	}
 	switch (f->phase) {
 	case FOLDER_RECOVER:
 		return ev->fetch.has_body ? folder_recover_event(f, ev)
@@ -257,11 +279,24 @@ fetch_end(struct folder *f, const struct imap_event *ev)
 static enum err
 tagged(struct folder *f, const struct imap_event *ev)
 {
+	if ((ev->cmd == IMAP_CMD_SELECT || ev->cmd == IMAP_CMD_LISTING) &&
+		ev->cookie == FOLDER_COOKIE_CLOSING) {
+		return folder_closing_event(f, ev);
+	}
+	if (ev->cmd == IMAP_CMD_STORE || ev->cmd == IMAP_CMD_EXPUNGE ||
+		ev->cmd == IMAP_CMD_APPEND) {
+		f->touched = true;
+		if (f->closing.open && f->closing.busy == 0) {
+			folder_closing_end(f); /* it was asked too early */
+		}
+	}
 	switch (ev->cmd) {
 	case IMAP_CMD_CREATE:
 	case IMAP_CMD_SELECT:
 		folder_select_event(f, ev);
 		return f->err;
+	case IMAP_CMD_SEARCH:
+		return folder_list_event(f, ev);
 	case IMAP_CMD_LISTING:
 		return ev->cookie == FOLDER_COOKIE_UP
 			? folder_up_event(f, ev) : folder_list_event(f, ev);
@@ -290,8 +325,13 @@ dispatch(struct folder *f, const struct imap_event *ev)
 	case IMAP_EV_EXPUNGE:
 	case IMAP_EV_VANISHED:
 		note_mailbox(f, ev);
-		return ERR_OK;
+		return ev->kind == IMAP_EV_VANISHED ? folder_list_event(f, ev)
+						    : ERR_OK;
 	case IMAP_EV_STATUS:
+		if (f->closing.step != 0) {
+			return folder_closing_event(f, ev);
+		}
+		/* fall through */
 	case IMAP_EV_FLAGS:
 		folder_select_event(f, ev);
 		return f->err;
@@ -307,7 +347,10 @@ dispatch(struct folder *f, const struct imap_event *ev)
 		return f->phase == FOLDER_UP ? folder_up_event(f, ev) : ERR_OK;
 	case IMAP_EV_SEARCH:
 		return f->phase == FOLDER_DELETE ? folder_delete_event(f, ev)
-						 : ERR_OK;
+						 : folder_list_event(f, ev);
+	case IMAP_EV_ESEARCH:
+		return ev->cmd == IMAP_CMD_SEARCH ? folder_list_event(f, ev)
+						  : ERR_OK;
 	case IMAP_EV_TAGGED:
 		return tagged(f, ev);
 	default:
@@ -340,7 +383,9 @@ head_changed(const struct folder *f)
 	const struct head *a = &f->head, *b = &f->old_head;
 
 	return a->uidvalidity != b->uidvalidity || a->uidnext != b->uidnext ||
-		a->messages != b->messages || a->alive != b->alive ||
+		a->messages != b->messages || a->unseen != b->unseen ||
+		a->modseq != b->modseq || a->listed_at != b->listed_at ||
+	 a->alive != b->alive ||
 		a->mode != b->mode ||
 		memcmp(a->fmd5, b->fmd5, 16) != 0 ||
 		memcmp(a->identity, b->identity, 16) != 0;
@@ -350,14 +395,10 @@ head_changed(const struct folder *f)
 static enum err
 save(struct folder *f)
 {
-	uint32_t next = f->table.last_uid + 1;
 	enum err e;
 
 	f->head.uidvalidity = f->uidvalidity;
-	if (!f->incomplete) { /* else not every UID below it has a record */
-		f->head.uidnext = f->has_uidnext && f->uidnext > next
-			? f->uidnext : next;
-		f->head.messages = f->exists;
+	if (f->agreed) {
 		f->head.mode = HEAD_NORMAL;
 	}
 	e = folder_flush(f, true);
@@ -385,14 +426,15 @@ again(struct folder *f)
 		return e;
 	}
 	f->pass++;
+	folder_closing_end(f);
 	memset(&f->list, 0, sizeof(f->list));
 	memset(&f->down, 0, sizeof(f->down));
 	memset(&f->up, 0, sizeof(f->up));
 	f->up.hold = hold;
 	memset(&f->del, 0, sizeof(f->del));
 	f->up.fd = FS_NONE;
-	f->incomplete = f->join_done = false;
-	f->list.full = true;
+	f->list.full = f->incomplete;
+	f->incomplete = f->join_done = f->distrust = false;
 	return folder_select_begin(f);
 }
 
@@ -410,6 +452,17 @@ close_phase(struct folder *f)
 			"%s: the server lists %u messages but says it has %u; "
 			"nothing was deleted on either side", f->job->title,
 			f->list.seen, f->exists);
+	}
+	if (!f->incomplete && !f->stopping && !f->job->dry_run) {
+		bool same;
+		enum err e = folder_closing_step(f, &same);
+
+		if (e != ERR_OK) {
+			return e;
+		}
+		if (!same && f->pass + 1 < PASSES) {
+			return again(f);
+		}
 	}
 	folder_enter(f, FOLDER_DONE);
 	return f->job->dry_run ? ERR_OK : save(f);
@@ -531,6 +584,7 @@ folder_end(struct folder *f)
 		log_msg(LOG_ERROR, "%s: %s", f->job->title, err_detail());
 	}
 	folder_list_end(f);
+	folder_closing_end(f);
 	folder_local_end(f);
 	if (f->scan_open) {
 		maildir_scan_end(&f->scan);

@@ -44,6 +44,9 @@ struct folder_job {
 	char infosep;
 	enum folder_durability durability;
 	uint32_t known_validity; /* OfflineIMAP's FolderValidity, 0 none */
+	/* So often all is listed, whatever a delta says; and where there is no
+	 * HIGHESTMODSEQ, which would tell changes of flags. */
+	uint32_t audit_s, flag_check_s;
 };
 
 struct folder_stats {
@@ -79,10 +82,24 @@ struct local {
 	uint8_t where, bits;
 };
 
-/* One listed message as a sort record. */
+/* One listed message as a sort record; or, in a delta, with hi > 0 a range of
+ * UIDs that are gone (QRESYNC) or there (a search). */
 #define LISTED_REC 12u
 struct listed {
-	uint32_t uid, flags, size;
+	uint32_t uid, flags, size, hi;
+};
+
+/* How the server tells what it has (folder_list.c). */
+enum list_kind {
+	LIST_WINDOWS,  /* every message */
+	LIST_QRESYNC,  /* what changed or vanished since the base; what is new */
+	LIST_CONDSTORE /* what changed, what is new; the others are counted */
+};
+
+/* The mailbox at one moment, as SELECT tells it. */
+struct folder_status {
+	uint32_t uidvalidity, uidnext, messages; /* uidnext 0: not told */
+	uint64_t modseq; /* 0: none for this folder */
 };
 
 /* A result that waits for a flush (and for the server) to become a record. */
@@ -154,6 +171,15 @@ struct folder {
 	bool stopping, incomplete, dirty, draining;
 	uint32_t pass;
 	int64_t now_ms;
+	/* A delta did not add up: everything is listed instead. */
+	bool distrust;
+	/* Since SELECT: the mailbox changed under us, or we changed it. */
+	bool moved, touched;
+	/* A change of the server was not taken over: the status that both
+	 * sides agreed on stays the one before. */
+	bool left;
+	bool agreed; /* it was written, or is what it was */
+	bool retry;  /* SELECT again: what it was asked with is not known */
 
 	/* its places */
 	struct maildir box;
@@ -168,6 +194,9 @@ struct folder {
 
 	/* what SELECT said */
 	uint32_t uidvalidity, uidnext, exists, permanent;
+	uint32_t opened; /* messages; exists follows what is told later */
+	uint64_t modseq;
+	struct folder_status base; /* from where a delta counts; uidnext 0 none */
 	bool has_uidnext, has_permanent, read_only, select_done, grown, told_flags;
 	struct plan_policy policy;
 
@@ -183,6 +212,13 @@ struct folder {
 		uint32_t open_lo;
 		bool open_sent, open_done, open_sorted, full;
 		uint32_t seen;	    /* distinct messages joined */
+		enum list_kind kind;
+		/* of a delta */
+		bool changed_sent, changed_done;
+		bool searched, search_sent, search_done;
+		uint32_t fresh;	    /* from the base's uidnext on */
+		uint32_t exists;    /* when all of it was there */
+		uint32_t run_lo, run_hi; /* of a search, not yet put */
 		struct sort open;
 		bool sorting;
 	} list;
@@ -198,7 +234,11 @@ struct folder {
 	struct local l;
 	struct rec t;
 	uint32_t t_recno, join_records;
+	uint32_t last_s;   /* last message of the listing */
+	uint32_t cover_hi; /* ranges of a delta reach so far */
 	uint32_t doomed_local, doomed_remote, alive, forgotten, renewed;
+	/* What the server has, as the records say it: kept by folder_record */
+	uint32_t there, unseen, wanted;
 	bool join_done;
 
 	/* results */
@@ -246,6 +286,13 @@ struct folder {
 		uint32_t n;
 		bool sent, done;
 	} proof;
+
+	struct { /* folder_close.c */
+		struct folder_status is;
+		struct sort sort;
+		uint32_t step, busy; /* enum there; unanswered */
+		bool open, failed, sorting;
+	} closing;
 
 	/* buffers */
 	struct want_set sets[2];

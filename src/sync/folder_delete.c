@@ -77,7 +77,7 @@ record_gone(struct folder *f, enum pend_what what, uint32_t uid,
 		return ERR_OK;
 	}
 	p = folder_pend_add(f, what, uid, recno);
-	p->flags = r.flags;
+	p->flags = r.flags | (what == PEND_LEFT ? MAILDIR_T : 0);
 	p->size = r.size;
 	p->mkey = r.mkey;
 	p->stage = PEND_ACTED;
@@ -201,6 +201,7 @@ look_again(struct folder *f)
 		c = n.uid != 0 ? find(f, n.uid) : NULL;
 		if (c != NULL) {
 			c->back = true;
+			f->left = true; /* its flags were not looked at */
 		}
 	}
 	maildir_scan_end(&scan);
@@ -361,9 +362,17 @@ folder_delete_step(struct folder *f)
 		e = settle_stamps(f);
 		return e == ERR_OK ? look_again(f) : e;
 	case MARK:
-		return mark(f);
+		e = mark(f);
+		if (e != ERR_OK || f->del.step != EXPUNGE) {
+			return e;
+		}
+		/* fall through */
 	case EXPUNGE:
-		return expunge(f);
+		e = expunge(f);
+		if (e == ERR_OK && f->del.n < CHUNK) {
+			folder_closing_early(f);
+		}
+		return e;
 	case MARKED:
 		return marked(f);
 	case SEARCHED:

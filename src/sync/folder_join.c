@@ -21,6 +21,8 @@ folder_join_begin(struct folder *f)
 	f->end_s = f->end_l = f->end_t = false;
 	f->alive = f->forgotten = f->renewed = 0;
 	f->doomed_local = f->doomed_remote = 0;
+	f->there = f->unseen = f->wanted = 0;
+	f->last_s = f->cover_hi = 0;
 	f->join_records = f->table.count;
 	f->list.seen = 0;
 	f->proof.n = 0;
@@ -35,7 +37,6 @@ folder_join_begin(struct folder *f)
 static enum err
 pull_s(struct folder *f)
 {
-	uint32_t before = f->s.uid;
 	enum err e = ERR_OK;
 
 	while (!f->have_s && !f->end_s) {
@@ -47,8 +48,11 @@ pull_s(struct folder *f)
 		if (e != ERR_OK) {
 			return e;
 		}
-		if (f->s.uid != before || f->list.seen == 0) {
+		if (f->s.hi != 0) {
+			f->have_s = true;
+		} else if (f->s.uid != f->last_s) {
 			f->have_s = true; /* else the same one said twice */
+			f->last_s = f->s.uid;
 			f->list.seen++;
 		}
 	}
@@ -309,12 +313,25 @@ plan_words(enum plan_act act)
 	}
 }
 
+/* A record that there is no file for says what the server says of it; one of
+ * a message that was thought to be gone, that it is left there. */
+static enum err
+keep_up(struct folder *f, const struct rec *t, const struct listed *s,
+	uint32_t recno)
+{
+	struct rec r = *t;
+
+	r.state = r.state == REC_GONE ? REC_HELD : r.state;
+	r.flags = (r.flags & ~MAILDIR_FLAGS_SYSTEM) | s->flags;
+	return r.state == t->state && r.flags == t->flags ? ERR_OK
+		: folder_record(f, recno, &r);
+}
+
 static enum err
 act(struct folder *f, const struct plan *p, struct local *l,
-	const struct rec *t, uint32_t uid, uint32_t recno)
+	const struct rec *t, const struct listed *s, uint32_t uid,
+	uint32_t recno)
 {
-	struct listed s = f->s;
-
 	if (f->job->dry_run) {
 		if (plan_words(p->act) != NULL) {
 			log_msg(LOG_INFO, "[DRYRUN] %s: message %u: %s",
@@ -324,14 +341,14 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	}
 	switch (p->act) {
 	case PLAN_WANT:
-		return want(f, &s);
+		return want(f, s);
 	case PLAN_DOWNLOAD:
 		f->stats.down_todo++;
-		return ERR_OK;
+		return keep_up(f, t, s, recno);
 	case PLAN_ADOPT:
-		return adopt(f, p, l, t, &s, recno);
+		return adopt(f, p, l, t, s, recno);
 	case PLAN_FLAGS:
-		return folder_agree(f, p, l, t, &s, recno);
+		return folder_agree(f, p, l, t, s, recno);
 	case PLAN_DELETE_REMOTE:
 		return doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_DELETE_LOCAL:
@@ -339,14 +356,41 @@ act(struct folder *f, const struct plan *p, struct local *l,
 		return doom(f, t->state != REC_WANTED || own_name(l)
 			? DOOM_LOCAL : DOOM_NEW, uid, recno, l);
 	case PLAN_NEW:
+		if (f->list.kind != LIST_WINDOWS) {
+			f->distrust = true; /* only after a full listing */
+			return ERR_OK;
+		}
 		return doom(f, DOOM_NEW, uid, recno, l);
 	case PLAN_FORGET:
 		f->forgotten += t->state == REC_PRESENT;
 		return doom(f, DOOM_FORGET, uid, recno, NULL);
 	case PLAN_NONE:
 	default:
-		return ERR_OK;
+		return t != NULL && s->uid != 0 && l->uid == 0
+			? keep_up(f, t, s, recno) : ERR_OK;
 	}
+}
+
+/* The server's side of this UID: told, or implied by a delta. */
+static bool
+take_listed(struct folder *f, uint32_t uid, const struct rec *t,
+	struct listed *out)
+{
+	bool told = f->have_s && f->s.uid == uid;
+
+	if (told) {
+		*out = f->s;
+		f->have_s = false;
+		f->distrust = f->distrust ||
+			(f->list.kind != LIST_WINDOWS && uid < f->base.uidnext &&
+				!folder_list_implied(f, uid)); /* and gone */
+	} else if (t != NULL && t->state != REC_GONE &&
+		folder_list_implied(f, uid)) {
+		*out = (struct listed){.uid = uid, .size = t->size,
+			.flags = t->flags & MAILDIR_FLAGS_SYSTEM};
+		f->list.seen++;
+	}
+	return out->uid != 0;
 }
 
 static enum err
@@ -355,6 +399,7 @@ join_uid(struct folder *f, uint32_t uid)
 	struct plan_case c = {0};
 	struct plan plan;
 	struct local l = {0};
+	struct listed s = {0};
 	const struct rec *t = NULL;
 	uint32_t recno = NO_RECORD;
 	enum err e;
@@ -366,17 +411,19 @@ join_uid(struct folder *f, uint32_t uid)
 		c.state = t->state;
 		c.t_flags = t->flags & MAILDIR_FLAGS_SYSTEM;
 		f->alive += t->state == REC_PRESENT;
+		folder_count(f, t, 1);
 	}
 	e = take_local(f, uid, t, &l, &c.l);
 	if (e != ERR_OK) {
 		return e;
 	}
 	c.l_flags = l.flags & MAILDIR_FLAGS_SYSTEM;
-	c.s = f->have_s && f->s.uid == uid;
-	c.s_flags = c.s ? f->s.flags : 0;
+	c.s = take_listed(f, uid, t, &s);
+	c.s_flags = s.flags;
 	sync_plan(&c, &f->policy, &plan);
-	e = act(f, &plan, &l, t, uid, recno);
-	f->have_s = f->have_s && !c.s;
+	f->left = f->left || (c.s && c.l && !f->policy.pull &&
+		plan.t_flags != c.s_flags);
+	e = act(f, &plan, &l, t, &s, uid, recno);
 	f->have_t = f->have_t && !c.t;
 	return e;
 }
@@ -426,6 +473,22 @@ settle(struct folder *f)
 	return e == ERR_END ? ERR_OK : e;
 }
 
+/* As many seen as there are? A folder that is suddenly empty is asked for
+ * once more; of a delta everything has to add up, or it is not believed. */
+static bool
+adds_up(const struct folder *f)
+{
+	if (f->list.kind != LIST_WINDOWS) {
+		if (f->distrust || f->reader.bad > 0 ||
+			f->list.seen != f->list.exists) {
+			return false;
+		}
+	} else if (f->list.seen != f->exists) {
+		return false;
+	}
+	return f->list.seen > 0 || f->alive <= f->forgotten || f->pass > 0;
+}
+
 static enum err
 finish(struct folder *f)
 {
@@ -435,12 +498,7 @@ finish(struct folder *f)
 	folder_list_end(f);
 	f->join_done = true;
 	f->head.alive = f->alive;
-	/* A folder that is suddenly empty is asked for once more. */
-	if (f->list.seen != f->exists ||
-		(f->list.seen == 0 && f->alive > f->forgotten &&
-			f->pass == 0)) {
-		f->incomplete = true;
-	}
+	f->incomplete = f->incomplete || !adds_up(f);
 	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
 		return err_set(ERR_GUARD,
 			"%u files bear the UID of a message that the server "
@@ -451,7 +509,8 @@ finish(struct folder *f)
 	if (!f->incomplete && !f->job->dry_run) {
 		e = settle(f);
 	}
-	folder_enter(f, f->job->dry_run ? FOLDER_CLOSE : FOLDER_DOWN);
+	folder_enter(f, f->job->dry_run || (f->incomplete &&
+		f->list.kind != LIST_WINDOWS) ? FOLDER_CLOSE : FOLDER_DOWN);
 	return e;
 }
 
@@ -468,6 +527,15 @@ end_of_join(struct folder *f)
 		return ERR_OK;
 	}
 	return finish(f);
+}
+
+bool
+folder_join_ends(const struct folder *f)
+{
+	return f->end_s && f->end_l && f->end_t && !f->have_s && !f->have_l &&
+		!f->have_t && f->proof.n == 0 && f->fresh.count == 0 &&
+		f->stats.down_todo == f->stats.down && f->renewed == 0 &&
+		f->doomed_remote == 0;
 }
 
 enum err
@@ -502,10 +570,16 @@ folder_join_step(struct folder *f)
 		if (!f->have_s && !f->have_l && !f->have_t) {
 			return end_of_join(f);
 		}
-		uid = f->have_s && f->s.uid < uid ? f->s.uid : uid;
+		uid = f->have_s && f->s.hi == 0 ? f->s.uid : uid;
 		uid = f->have_l && f->l.uid < uid ? f->l.uid : uid;
 		uid = f->have_t && f->t.uid < uid ? f->t.uid : uid;
-		e = join_uid(f, uid);
+		if (f->have_s && f->s.hi != 0 && f->s.uid <= uid) {
+			f->cover_hi = f->s.hi > f->cover_hi ? f->s.hi
+							    : f->cover_hi;
+			f->have_s = false;
+		} else {
+			e = join_uid(f, uid);
+		}
 	}
 	return e;
 }

@@ -14,6 +14,8 @@
 
 #define NO_RECORD UINT32_MAX
 #define FOLDER_COOKIE_UP 0xfffeu /* a listing that is asked by the uploads */
+#define FOLDER_COOKIE_CLOSING 0xfffdu /* SELECT or listing of folder_close.c */
+#define FOLDER_UID_MAX 4294967295u
 
 /* folder.c */
 /* The arena has one user at a time; between them it is poisoned. */
@@ -25,14 +27,29 @@ void folder_enter(struct folder *f, enum folder_phase phase);
 enum err folder_events(struct folder *f); /* pulls all that are there */
 void folder_message_failed(struct folder *f, uint32_t uid, const char *what);
 
-/* folder_select.c: SELECT, UIDVALIDITY, windows of the listing */
+/* folder_select.c: SELECT, UIDVALIDITY */
 enum err folder_select_begin(struct folder *f);
 enum err folder_select_step(struct folder *f);
 void folder_select_event(struct folder *f, const struct imap_event *ev);
+/* "SELECT x" or "EXAMINE x" with what the server knows behind it: since > 0
+ * asks what changed after it (QRESYNC), below UID `below` (0: all). */
+enum err folder_select_send(struct folder *f, uint32_t cookie, uint64_t since,
+	uint32_t below);
+bool folder_has_qresync(const struct folder *f);
+
+/* folder_list.c: what the server has, in windows or as a delta */
+void folder_list_begin(struct folder *f);
 enum err folder_list_pump(struct folder *f); /* sends further windows */
 enum err folder_list_event(struct folder *f, const struct imap_event *ev);
-/* Next listed message in UID order: ERR_OK, ERR_END, ERR_AGAIN. */
+void folder_listed_enc(const struct listed *s, uint8_t out[LISTED_REC]);
+void folder_listed_dec(struct listed *out, const uint8_t in[LISTED_REC]);
+/* Next listed message (or range) in UID order: ERR_OK, ERR_END, ERR_AGAIN. */
 enum err folder_list_next(struct folder *f, struct listed *out);
+/* Of a UID that was not listed although its record says that the server has
+ * it: is that still so? */
+bool folder_list_implied(const struct folder *f, uint32_t uid);
+enum err folder_list_send(struct folder *f, uint32_t lo, uint32_t hi,
+	uint32_t cookie, uint64_t since, bool size, uint64_t expect);
 void folder_list_end(struct folder *f);
 
 /* folder_local.c: scan of the Maildir, names */
@@ -68,6 +85,8 @@ enum err folder_add_fresh(struct folder *f, enum maildir_where where,
 /* folder_join.c */
 enum err folder_join_begin(struct folder *f);
 enum err folder_join_step(struct folder *f);
+/* The join is through, and nothing but what it started is to be sent. */
+bool folder_join_ends(const struct folder *f);
 /* What follows from an absence: acted on last, and only when the listing is
  * known to be complete. */
 enum doom { DOOM_REMOTE = 1, DOOM_LOCAL, DOOM_NEW, DOOM_FORGET };
@@ -92,6 +111,18 @@ enum err folder_measure(struct folder *f, enum maildir_where where,
 	const char *name, struct sync_key *key, uint64_t *size, bool *has_nul,
 	int64_t *mtime);
 
+/* folder_close.c: the status that both sides agree on */
+/* Asks behind everything else what the mailbox is after our own changes. */
+enum err folder_closing_send(struct folder *f);
+/* The same, if nothing else is going to be sent; what does not fit is sent
+ * later. */
+void folder_closing_early(struct folder *f);
+enum err folder_closing_event(struct folder *f, const struct imap_event *ev);
+void folder_closing_end(struct folder *f);
+/* *same: records and server are the same now, and f->head says how. ERR_AGAIN
+ * until that is known. */
+enum err folder_closing_step(struct folder *f, bool *same);
+
 /* folder_pend.c: results, durability, records */
 bool folder_pend_full(const struct folder *f);
 struct pend *folder_pend_add(struct folder *f, enum pend_what what,
@@ -100,6 +131,9 @@ struct pend *folder_pend_add(struct folder *f, enum pend_what what,
  * get their names. final: everything. */
 enum err folder_flush(struct folder *f, bool final);
 enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
+/* What the records say of the server (there, unseen, wanted): one more, one
+ * less. */
+void folder_count(struct folder *f, const struct rec *r, int by);
 void folder_tmp_name(uint32_t tmp, struct buf *out);
 void folder_tmp_clean(struct folder *f);
 

@@ -52,9 +52,21 @@ begin_head(struct folder *f)
 	return e;
 }
 
+void
+folder_count(struct folder *f, const struct rec *r, int by)
+{
+	uint32_t n = (uint32_t)by; /* modulo 2^32, as what it is added to */
+
+	f->there += r->state != REC_GONE ? n : 0;
+	f->unseen += r->state != REC_GONE && !(r->flags & MAILDIR_S) ? n : 0;
+	f->wanted += r->state == REC_WANTED ? n : 0;
+}
+
 enum err
 folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 {
+	struct rec old;
+
 	if (f->old_head.uidvalidity == 0) {
 		enum err e = begin_head(f);
 
@@ -64,8 +76,13 @@ folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 	}
 	f->table_touched = true;
 	if (recno == NO_RECORD) {
+		folder_count(f, r, 1);
 		return table_append(&f->table, r, &recno);
 	}
+	if (table_get(&f->table, recno, &old) == ERR_OK) {
+		folder_count(f, &old, -1);
+	}
+	folder_count(f, r, 1);
 	return table_put(&f->table, recno, r);
 }
 

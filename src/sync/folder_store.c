@@ -108,6 +108,9 @@ folder_store_step(struct folder *f)
 	if (e != ERR_OK) {
 		return e;
 	}
+	if (f->store_busy > 0 && folder_join_ends(f)) {
+		folder_closing_early(f);
+	}
 	return f->store_busy > 0 ? ERR_AGAIN : answered(f);
 }
 

@@ -6,6 +6,23 @@ import pytest
 
 from mail import ALL, message, lf, subject
 
+# What the server offers, for each way to tell what it has.
+TIERS = {
+    "qresync": None,
+    "condstore-esearch": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE "
+    "ENABLE CONDSTORE ESEARCH LIST-EXTENDED LIST-STATUS",
+    "condstore": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE CONDSTORE",
+    "plain": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE",
+}
+
+
+@pytest.fixture(params=sorted(TIERS))
+def w(request, servers, make):
+    """The same end state, however the server tells of changes."""
+    tier = TIERS[request.param]
+    return make(server=servers(capability=tier) if tier else servers())
+
+
 POWERSET = ["".join(c) for n in range(6)
             for c in itertools.combinations(ALL, n)]
 
@@ -40,9 +57,11 @@ def change(now, want):
     return [c for c in ("+" + plus, "-" + minus) if len(c) > 1]
 
 
-@pytest.mark.parametrize("sep,storage", [(".", "mdbox"), ("/", "maildir")])
-def test_flags(servers, make, sep, storage):
-    w = make(server=servers(storage=storage), sep=sep)
+@pytest.mark.parametrize("sep,storage,tier", [
+    (".", "mdbox", "qresync"), ("/", "maildir", "qresync"),
+    (".", "mdbox", "condstore"), (".", "mdbox", "plain")])
+def test_flags(servers, make, sep, storage, tier):
+    w = make(server=servers(storage=storage, capability=TIERS[tier]), sep=sep)
     cases = list(flag_cases())
     with w.box() as b:
         uid = {name: b.append(message(name), flags=base)
