@@ -1,9 +1,10 @@
 /*
  * table: opening, healing, single records, building. Search: table_find.c.
  *
- * New records gather in `block` and are written 32 at a time. That is never
- * ahead of anything, only behind. While nothing waits there, block is the
- * window of the search.
+ * A window of up to 32 records that follow each other is in `block`: those that
+ * were read or changed last, or new ones at the end. What changed in it is
+ * written by one call when the window moves on, so a run of records costs one
+ * read and one write. That is never ahead of anything, only behind.
  *
  * Whether a table is sorted cannot be seen without reading it, so the header
  * says how many records from the first on are in order (`ordered`). The number
@@ -60,8 +61,16 @@ table_read(struct table *t, uint32_t recno, uint32_t n, uint8_t *to)
 enum err
 table_look(struct table *t, uint32_t recno, uint32_t end, uint32_t *n)
 {
+	enum err e = table_flush(t);
+
+	if (e != ERR_OK) {
+		return e;
+	}
 	*n = end - recno < TABLE_BLOCK ? end - recno : TABLE_BLOCK;
-	return table_read(t, recno, *n, t->block);
+	e = table_read(t, recno, *n, t->block);
+	t->base = recno;
+	t->held = e == ERR_OK ? *n : 0;
+	return e;
 }
 
 /* --- the header --- */
@@ -107,7 +116,8 @@ start_empty(struct table *t)
 {
 	enum err e = fs_truncate(t->fd, 0);
 
-	t->count = t->written = t->ordered = 0;
+	t->count = t->ordered = 0;
+	t->held = t->lo = t->hi = 0;
 	t->last_uid = 0;
 	t->sorted = true;
 	t->dirty = true;
@@ -148,7 +158,7 @@ cut_zeroes(struct table *t)
 
 	while (end > 0) {
 		uint32_t n = end < TABLE_BLOCK ? end : TABLE_BLOCK;
-		enum err e = table_read(t, end - n, n, t->block);
+		enum err e = table_look(t, end - n, end, &n);
 
 		if (e != ERR_OK) {
 			return e;
@@ -163,6 +173,7 @@ cut_zeroes(struct table *t)
 		}
 	}
 	t->count = end;
+	t->held = 0;
 	return ERR_OK;
 }
 
@@ -206,7 +217,7 @@ last_of_ordered(struct table *t)
 
 	for (uint32_t end = t->ordered; end > 0 && t->last_uid == 0;) {
 		uint32_t n = end < TABLE_BLOCK ? end : TABLE_BLOCK;
-		enum err e = table_read(t, end - n, n, t->block);
+		enum err e = table_look(t, end - n, end, &n);
 
 		if (e != ERR_OK) {
 			return e;
@@ -264,7 +275,6 @@ heal(struct table *t, uint64_t size)
 		t->dirty = true;
 		e = fs_truncate(t->fd, place(t->count));
 	}
-	t->written = t->count;
 	if (e == ERR_OK) {
 		e = limit_order(t, t->count);
 	}
@@ -330,7 +340,8 @@ table_close(struct table *t)
 		fs_close(&t->fd);
 	}
 	t->opened = false;
-	t->count = t->written = t->ordered = 0;
+	t->count = t->ordered = 0;
+	t->held = t->lo = t->hi = 0;
 }
 
 /* --- single records --- */
@@ -338,39 +349,70 @@ table_close(struct table *t)
 enum err
 table_flush(struct table *t)
 {
-	uint32_t n = t->count - t->written;
-	enum err e;
+	enum err e = ERR_OK;
 
-	if (n == 0) {
-		return ERR_OK;
-	}
-	e = fs_pwrite(t->fd, t->block, (size_t)n * TABLE_REC,
-		place(t->written));
-	if (e == ERR_OK) {
-		t->written = t->count;
+	if (t->lo < t->hi) {
+		e = fs_pwrite(t->fd,
+			t->block + (size_t)(t->lo - t->base) * TABLE_REC,
+			(size_t)(t->hi - t->lo) * TABLE_REC, place(t->lo));
 		t->dirty = true;
 	}
+	if (e == ERR_OK) {
+		t->lo = t->hi = 0;
+	}
 	return e;
+}
+
+/* Where record recno is in the window; NULL if it is not. */
+static uint8_t *
+within(struct table *t, uint32_t recno)
+{
+	return recno - t->base < t->held
+		? t->block + (recno - t->base) * TABLE_REC : NULL;
+}
+
+/* Moves the window to record recno, unless it is there. */
+static enum err
+move(struct table *t, uint32_t recno)
+{
+	uint32_t n;
+
+	return within(t, recno) != NULL ? ERR_OK
+		: table_look(t, recno - recno % TABLE_BLOCK, t->count, &n);
+}
+
+static void
+put(struct table *t, uint32_t recno, const struct rec *r)
+{
+	rec_enc(r, within(t, recno));
+	if (t->lo == t->hi || recno < t->lo) {
+		t->lo = recno;
+	}
+	if (recno >= t->hi) {
+		t->hi = recno + 1;
+	}
 }
 
 enum err
 table_get(struct table *t, uint32_t recno, struct rec *out)
 {
 	uint8_t p[TABLE_REC];
+	const uint8_t *at = p;
 	enum err e;
 
 	if (recno >= t->count) {
 		return err_set(ERR_NOENT, "table has no record %u", recno);
 	}
-	if (recno >= t->written) {
-		return rec_dec(out,
-			t->block + (recno - t->written) * TABLE_REC);
-	}
-	e = table_read(t, recno, 1, p);
+	/* What waits in the window is not sent away for one look elsewhere. */
+	e = t->lo < t->hi && within(t, recno) == NULL
+		? table_read(t, recno, 1, p) : move(t, recno);
 	if (e != ERR_OK) {
 		return e;
 	}
-	if (rec_dec(out, p) != ERR_OK) {
+	if (within(t, recno) != NULL) {
+		at = within(t, recno);
+	}
+	if (rec_dec(out, at) != ERR_OK) {
 		return err_set(ERR_CORRUPT, "record %u of table is damaged",
 			recno);
 	}
@@ -380,18 +422,20 @@ table_get(struct table *t, uint32_t recno, struct rec *out)
 enum err
 table_put(struct table *t, uint32_t recno, const struct rec *r)
 {
-	uint8_t p[TABLE_REC];
 	struct rec old;
 	enum err e;
 
 	if (r->uid == 0) {
 		return err_set(ERR_CORRUPT, "a record without uid");
 	}
-	e = table_get(t, recno, &old);
-	if (e != ERR_OK && (e != ERR_CORRUPT || recno >= t->count)) {
+	if (recno >= t->count) {
+		return err_set(ERR_NOENT, "table has no record %u", recno);
+	}
+	e = move(t, recno);
+	if (e != ERR_OK) {
 		return e;
 	}
-	if (e == ERR_CORRUPT || old.uid != r->uid) {
+	if (rec_dec(&old, within(t, recno)) != ERR_OK || old.uid != r->uid) {
 		e = limit_order(t, recno);
 		if (e != ERR_OK) {
 			return e;
@@ -399,13 +443,8 @@ table_put(struct table *t, uint32_t recno, const struct rec *r)
 		t->sorted = false;
 		t->last_uid = r->uid > t->last_uid ? r->uid : t->last_uid;
 	}
-	if (recno >= t->written) {
-		rec_enc(r, t->block + (recno - t->written) * TABLE_REC);
-		return ERR_OK;
-	}
-	rec_enc(r, p);
-	t->dirty = true;
-	return fs_pwrite(t->fd, p, TABLE_REC, place(recno));
+	put(t, recno, r);
+	return ERR_OK;
 }
 
 enum err
@@ -419,13 +458,16 @@ table_append(struct table *t, const struct rec *r, uint32_t *recno)
 	if (t->count == UINT32_MAX) {
 		return err_set(ERR_LIMIT, "more than 2^32 - 1 records");
 	}
-	if (t->count - t->written == TABLE_BLOCK) {
+	if (t->held == TABLE_BLOCK || t->base + t->held != t->count) {
 		e = table_flush(t);
 		if (e != ERR_OK) {
 			return e;
 		}
+		t->base = t->count;
+		t->held = 0;
 	}
-	rec_enc(r, t->block + (t->count - t->written) * TABLE_REC);
+	t->held++;
+	put(t, t->count, r);
 	if (r->uid <= t->last_uid) {
 		t->sorted = false;
 	} else {

@@ -81,10 +81,11 @@ struct table {
 	/* private */
 	bool named;	   /* the directory entry is durable */
 	bool opened;	   /* fd is ours */
-	uint32_t written;  /* records in the file; the rest waits in block */
+	uint32_t base, held; /* the window: records [base, base + held) */
+	uint32_t lo, hi;   /* of them [lo, hi) are to be written; equal: none */
 	uint32_t ordered;  /* the first so many ascend */
 	uint32_t ordered_disk; /* as the file's header says */
-	uint8_t block[TABLE_BLOCK * TABLE_REC]; /* new records, or a window */
+	uint8_t block[TABLE_BLOCK * TABLE_REC]; /* the window */
 };
 
 /* Opens "table" in dir, makes an empty one if missing or unusable (a wrong
@@ -140,7 +141,7 @@ void table_read_begin(struct table_reader *r, struct table *t, uint32_t at,
 enum err table_read_next(struct table_reader *r, struct rec *out,
 	uint32_t *recno);
 
-/* For the other half of this module: writes what waits in block. */
+/* For the other half of this module: writes what waits in the window. */
 enum err table_flush(struct table *t);
 
 #endif

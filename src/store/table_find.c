@@ -88,16 +88,13 @@ enum err
 table_find(struct table *t, uint32_t uid, struct rec *out, uint32_t *recno)
 {
 	struct rec r;
-	enum err e = table_flush(t);
+	enum err e;
 
-	if (e != ERR_OK) {
-		return e;
-	}
 	for (uint32_t end = t->count; end > t->ordered;) {
 		uint32_t n = end - t->ordered;
 
 		n = n < TABLE_BLOCK ? n : TABLE_BLOCK;
-		e = table_read(t, end - n, n, t->block);
+		e = table_look(t, end - n, end, &n);
 		if (e != ERR_OK) {
 			return e;
 		}

@@ -6,9 +6,9 @@
 
 #include "store/table.h"
 
-/* Records of the file, not of those that wait in block. */
+/* Records of the file, not of those that wait in the window. */
 enum err table_read(struct table *t, uint32_t recno, uint32_t n, uint8_t *to);
-/* Records [recno, end) into block, as many as fit; nothing may wait there. */
+/* Moves the window to [recno, end), as many as fit; what waits is written. */
 enum err table_look(struct table *t, uint32_t recno, uint32_t end,
 	uint32_t *n);
 

@@ -195,6 +195,7 @@ test_put_breaks_order(void **st)
 	assert_int_equal(table_put(&t, 100, &r), ERR_OK);
 	assert_false(table_sorted(&t));
 	/* killed here, without a sync */
+	assert_int_equal(table_flush(&t), ERR_OK);
 	table_close(&t);
 	assert_int_equal(table_open(&t, dir.dir), ERR_OK);
 	assert_false(table_sorted(&t));
@@ -206,6 +207,78 @@ test_put_breaks_order(void **st)
 	assert_int_equal(table_find(&t, 101, &q, &recno), ERR_NOENT);
 	r.uid = 0;
 	assert_int_equal(table_put(&t, 7, &r), ERR_CORRUPT);
+	table_close(&t);
+}
+
+/* Any mixture of looks and changes sees what was put last, whatever waits in
+ * the window, and so does who opens the file again. */
+static void
+test_mixed(void **st)
+{
+	static struct rec model[300];
+	struct table t;
+	struct rec r;
+	uint32_t n = 0, recno, seed = 1;
+
+	(void)st;
+	make_table(&t);
+	for (int i = 0; i < 20000; i++) {
+		seed = seed * 1103515245u + 12345u;
+		uint32_t x = seed >> 8, at = n > 0 ? (x >> 4) % n : 0;
+
+		if (n < 300 && (n == 0 || x % 16 == 0)) {
+			model[n] = sample(n * 2 + 1);
+			assert_int_equal(table_append(&t, &model[n], &recno),
+			    ERR_OK);
+			assert_int_equal(recno, n);
+			n++;
+		} else if (x % 16 < 6) {
+			model[at].flags = x & 31;
+			assert_int_equal(table_put(&t, at, &model[at]),
+			    ERR_OK);
+		} else if (x % 16 < 12) {
+			assert_int_equal(table_get(&t, at, &r), ERR_OK);
+			same(&r, &model[at]);
+		} else if (x % 16 < 14) {
+			assert_int_equal(table_find(&t, at * 2 + 1, &r,
+			    &recno), ERR_OK);
+			assert_int_equal(recno, at);
+			same(&r, &model[at]);
+		} else if (x % 256 == 14) {
+			assert_int_equal(table_sync(&t), ERR_OK);
+			table_close(&t);
+			assert_int_equal(table_open(&t, dir.dir), ERR_OK);
+			assert_int_equal(t.count, n);
+		}
+	}
+	assert_true(table_sorted(&t));
+	table_close(&t);
+}
+
+/* A run of changes is written once; one change is one record. */
+static void
+test_runs(void **st)
+{
+	struct table t;
+	struct rec r;
+	uint64_t before;
+
+	(void)st;
+	fill_table(&t, 256, 1);
+	assert_int_equal(table_sync(&t), ERR_OK);
+	before = fs_written();
+	r = sample(101);
+	assert_int_equal(table_put(&t, 100, &r), ERR_OK);
+	assert_int_equal(table_sync(&t), ERR_OK);
+	assert_int_equal(fs_written() - before, TABLE_REC);
+	before = fs_written();
+	for (uint32_t i = 0; i < 256; i++) {
+		assert_int_equal(table_get(&t, i, &r), ERR_OK);
+		r.state = REC_GONE;
+		assert_int_equal(table_put(&t, i, &r), ERR_OK);
+	}
+	assert_int_equal(table_sync(&t), ERR_OK);
+	assert_int_equal(fs_written() - before, 256 * TABLE_REC);
 	table_close(&t);
 }
 
@@ -671,6 +744,8 @@ main(void)
 		cmocka_unit_test(test_append_get),
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_put_breaks_order),
+		cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_zeroed_tail),
 		cmocka_unit_test(test_header_bytes),
