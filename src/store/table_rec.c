@@ -14,25 +14,29 @@
 #define MKEY_BITS 56
 #define FLAGS_MASK 0x7fffffffu
 
-/* x^8 + x^4 + x^3 + x^2 + 1, four bits at a time */
-static const uint8_t nibble[16] = {0x00, 0x1d, 0x3a, 0x27, 0x74, 0x69, 0x4e,
-	0x53, 0xe8, 0xf5, 0xd2, 0xcf, 0x9c, 0x81, 0xa6, 0xbb};
+/* x^8 + x^4 + x^3 + x^2 + 1: what the low and the high half of a byte add */
+static const uint8_t low[16] = {0x00, 0x1d, 0x3a, 0x27, 0x74, 0x69, 0x4e, 0x53,
+	0xe8, 0xf5, 0xd2, 0xcf, 0x9c, 0x81, 0xa6, 0xbb};
+static const uint8_t high[16] = {0x00, 0xcd, 0x87, 0x4a, 0x13, 0xde, 0x94, 0x59,
+	0x26, 0xeb, 0xa1, 0x6c, 0x35, 0xf8, 0xb2, 0x7f};
+
+static unsigned
+add(unsigned c, const uint8_t *p, size_t n)
+{
+	for (; n > 0; n--) {
+		c ^= *p++;
+		c = (unsigned)low[c & 15] ^ high[c >> 4];
+	}
+	return c;
+}
 
 /* Of all bytes but its own. */
 static uint8_t
 checksum(const uint8_t p[TABLE_REC])
 {
-	unsigned c = 0xff;
+	unsigned c = add(0xff, p, CRC_AT);
 
-	for (size_t i = 0; i < TABLE_REC; i++) {
-		if (i == CRC_AT) {
-			continue;
-		}
-		c ^= p[i];
-		c = (c << 4 & 0xf0) ^ nibble[c >> 4];
-		c = (c << 4 & 0xf0) ^ nibble[c >> 4];
-	}
-	return (uint8_t)c;
+	return (uint8_t)add(c, p + CRC_AT + 1, TABLE_REC - CRC_AT - 1);
 }
 
 void
