@@ -144,7 +144,7 @@
 #define CFG_RING 512
 #endif
 
-/* Messages of one download set. Costs 36 bytes each per folder slot. */
+/* Messages of one download set. Costs 48 bytes each per folder slot. */
 #ifndef CFG_SET_MESSAGES
 #define CFG_SET_MESSAGES 200
 #endif

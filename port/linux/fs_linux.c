@@ -10,7 +10,8 @@
  * without it here.
  *
  * syncfs() reports write errors only since Linux 5.8, and means nothing good
- * on network and user-space file systems, so it is trusted by a list.
+ * on network and user-space file systems, so it is trusted by a list. In tmpfs
+ * nothing can be made durable, and nothing is written that could fail.
  */
 #define _GNU_SOURCE
 #include "port/posix/posix.h"
@@ -29,6 +30,7 @@
 #define MAGIC_XFS 0x58465342u
 #define MAGIC_BTRFS 0x9123683Eu
 #define MAGIC_F2FS 0xF2F52010u
+#define MAGIC_TMPFS 0x01021994u
 #define MAGIC_NFS 0x6969u
 #define MAGIC_CIFS 0xFF534D42u
 #define MAGIC_SMB2 0xFE534D42u
@@ -193,7 +195,8 @@ fs_sync_all_trusted(fs_fd dir)
 		return false;
 	}
 	return magic == MAGIC_EXT4 || magic == MAGIC_XFS ||
-		magic == MAGIC_BTRFS || magic == MAGIC_F2FS;
+		magic == MAGIC_BTRFS || magic == MAGIC_F2FS ||
+		magic == MAGIC_TMPFS;
 }
 
 enum err

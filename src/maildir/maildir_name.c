@@ -219,9 +219,10 @@ maildir_name_build(struct buf *out, struct span base, uint32_t uid,
 	buf_put(out, fmd5, FMD5_HEX);
 	buf_char(out, infosep);
 	buf_str(out, "2,");
-	for (const char *c = order; *c != '\0'; c++) {
+	for (const char *c = order; flags != 0 && *c != '\0'; c++) {
 		if (flags & bit_of(*c)) {
 			buf_char(out, *c);
+			flags &= ~bit_of(*c);
 		}
 	}
 }

@@ -141,7 +141,7 @@ void table_read_begin(struct table_reader *r, struct table *t, uint32_t at,
 enum err table_read_next(struct table_reader *r, struct rec *out,
 	uint32_t *recno);
 
-/* For the other half of this module: writes what waits in the window. */
+/* Writes what waits in the window; not durably. */
 enum err table_flush(struct table *t);
 
 #endif

@@ -152,11 +152,11 @@ struct proof {
 };
 
 struct want { /* a message of a download set */
-	uint32_t uid, recno;
-	uint8_t got;
+	uint32_t uid, recno, size;
+	uint8_t flags, got;
 };
 struct want_set {
-	uint32_t n, left;
+	uint32_t n, left, next; /* next: expected to be answered next */
 	uint64_t bytes;
 	bool busy, alone;
 	struct want m[CFG_SET_MESSAGES];
@@ -191,6 +191,8 @@ struct folder {
 	bool box_open, state_open, table_touched;
 	bool sync_each; /* every file by itself, not by syncfs */
 	bool foreign;	/* stamps are of another machine's clock, or unknown */
+	bool host_known; /* host: the heap's number for the names we give */
+	uint8_t host;
 
 	/* what SELECT said */
 	uint32_t uidvalidity, uidnext, exists, permanent;
@@ -308,7 +310,6 @@ struct folder {
 	uint8_t names_buf[CFG_FILE_BUF], fresh_buf[CFG_FILE_BUF];
 	uint8_t doomed_buf[CFG_FILE_BUF];
 	char walk_buf[CFG_FILE_BUF];
-	char body_buf[CFG_FILE_BUF / 2];
 };
 
 /* Starts; conn is ready and has nothing in flight. */

@@ -8,6 +8,11 @@
 
 #include "sync/folder_part.h"
 
+/* The sorter's arena is free while messages come: what is to be written
+ * gathers in its first bytes, so that most messages are one write. */
+#define OUT 16384u
+_Static_assert(OUT <= CFG_SORT_ARENA, "the sort arena holds the output");
+
 void
 folder_body_drop(struct folder *f)
 {
@@ -31,7 +36,7 @@ write_out(struct folder *f)
 {
 	if (f->body.out_n > 0 && f->body.err == ERR_OK &&
 		f->body.fd != FS_NONE) {
-		f->body.err = fs_write(f->body.fd, f->body_buf, f->body.out_n);
+		f->body.err = fs_write(f->body.fd, f->arena, f->body.out_n);
 	}
 	f->body.out_n = 0;
 }
@@ -39,10 +44,10 @@ write_out(struct folder *f)
 static void
 put(struct folder *f, char c)
 {
-	if (f->body.out_n == sizeof(f->body_buf)) {
+	if (f->body.out_n == OUT) {
 		write_out(f);
 	}
-	f->body_buf[f->body.out_n++] = c;
+	f->arena[f->body.out_n++] = (uint8_t)c;
 }
 
 /* A stretch without CR, as it is. */
@@ -50,13 +55,13 @@ static void
 put_span(struct folder *f, struct span s)
 {
 	while (s.n > 0) {
-		size_t room = sizeof(f->body_buf) - f->body.out_n;
+		size_t room = OUT - f->body.out_n;
 		size_t n = s.n < room ? s.n : room;
 
-		memcpy(f->body_buf + f->body.out_n, s.p, n);
+		memcpy(f->arena + f->body.out_n, s.p, n);
 		f->body.out_n += n;
 		s = span_from(s, n);
-		if (f->body.out_n == sizeof(f->body_buf)) {
+		if (f->body.out_n == OUT) {
 			write_out(f);
 		}
 	}

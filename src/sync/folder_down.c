@@ -9,7 +9,8 @@
 
 #include "sync/folder_part.h"
 
-/* Gathered downwards, and the end of the table need not be in order. */
+/* Gathered downwards into the end of the set: as good as sorted, but the end
+ * of the table need not be in order. */
 static void
 sort_set(struct want_set *w)
 {
@@ -51,24 +52,27 @@ send_set(struct folder *f, uint32_t slot)
 static void
 gather(struct folder *f, struct want_set *w)
 {
+	uint32_t at = CFG_SET_MESSAGES;
 	struct rec r;
 
-	w->n = 0;
 	w->bytes = 0;
 	w->alone = false;
-	while (f->down.at > 0 && f->down.left > 0 &&
-		w->n < CFG_SET_MESSAGES && w->bytes < CFG_SET_BYTES) {
+	while (f->down.at > 0 && f->down.left > 0 && at > 0 &&
+		w->bytes < CFG_SET_BYTES) {
 		f->down.at--;
 		if (table_get(&f->table, f->down.at, &r) != ERR_OK ||
 			r.state != REC_WANTED) {
 			continue;
 		}
-		w->m[w->n++] = (struct want){.uid = r.uid,
-			.recno = f->down.at};
+		w->m[--at] = (struct want){.uid = r.uid,
+			.recno = f->down.at, .size = r.size,
+			.flags = (uint8_t)(r.flags & MAILDIR_FLAGS_SYSTEM)};
 		w->bytes += r.size + 64;
 		f->down.left--;
 	}
-	w->left = w->n;
+	w->n = w->left = CFG_SET_MESSAGES - at;
+	w->next = 0;
+	memmove(w->m, w->m + at, w->n * sizeof(w->m[0]));
 }
 
 static enum err
@@ -86,6 +90,7 @@ fill(struct folder *f, uint32_t slot)
 		w->m[0] = f->again[f->down.again_at++];
 		w->m[0].got = 0;
 		w->n = w->left = 1;
+		w->next = 0;
 		w->alone = true;
 		w->bytes = CFG_SET_BYTES;
 		return send_set(f, slot);
@@ -97,6 +102,7 @@ static void
 begin(struct folder *f)
 {
 	f->down.begun = true;
+	folder_arena_take(f); /* folder_body.c writes through it */
 	f->down.at = f->table.count;
 	f->down.left = f->stats.down_todo - f->stats.down;
 	f->down.again_n = f->down.again_at = 0;
@@ -129,18 +135,25 @@ folder_down_step(struct folder *f)
 	if (busy) {
 		return ERR_AGAIN;
 	}
+	folder_arena_drop(f);
 	folder_enter(f, FOLDER_UP);
 	return folder_flush(f, true);
 }
 
+/* Servers answer in order, as a rule: the search begins behind the last hit. */
 static struct want *
 find(struct folder *f, uint32_t uid, struct want_set **set)
 {
 	for (uint32_t i = 0; i < 2; i++) {
-		for (uint32_t j = 0; f->sets[i].busy && j < f->sets[i].n; j++) {
-			if (f->sets[i].m[j].uid == uid) {
-				*set = &f->sets[i];
-				return &f->sets[i].m[j];
+		struct want_set *w = &f->sets[i];
+
+		for (uint32_t j = 0; w->busy && j < w->n; j++) {
+			uint32_t at = w->next;
+
+			w->next = at + 1 < w->n ? at + 1 : 0;
+			if (w->m[at].uid == uid) {
+				*set = w;
+				return &w->m[at];
 			}
 		}
 	}
@@ -183,7 +196,6 @@ arrived(struct folder *f, const struct imap_event *ev)
 	struct want_set *set = NULL;
 	struct want *w = fetch->has_uid ? find(f, fetch->uid, &set) : NULL;
 	struct pend *p;
-	struct rec r;
 	enum err e;
 
 	if (w == NULL || w->got || !f->body.open || f->body.bad ||
@@ -191,14 +203,11 @@ arrived(struct folder *f, const struct imap_event *ev)
 		folder_body_drop(f); /* unasked, twice, or without a body */
 		return ERR_OK;
 	}
-	e = table_get(&f->table, w->recno, &r);
-	if (e == ERR_OK && f->body.bytes == 0 && r.size > 0) {
+	if (f->body.bytes == 0 && w->size > 0) {
 		folder_body_drop(f); /* as good as none */
 		return ERR_OK;
 	}
-	if (e == ERR_OK) {
-		e = complete(f, fetch);
-	}
+	e = complete(f, fetch);
 	if (e != ERR_OK) {
 		return e;
 	}
@@ -206,8 +215,8 @@ arrived(struct folder *f, const struct imap_event *ev)
 	set->left--;
 	p = folder_pend_add(f, PEND_DOWN, w->uid, w->recno);
 	p->flags = fetch->has_flags ? fetch->flags & MAILDIR_FLAGS_SYSTEM
-				    : r.flags;
-	p->size = r.size != 0 ? r.size : (uint32_t)f->body.bytes;
+				    : w->flags;
+	p->size = w->size != 0 ? w->size : (uint32_t)f->body.bytes;
 	p->tmp = f->body.tmp;
 	p->date = fetch->has_date ? fetch->internaldate : 0;
 	p->mkey = sync_key_get(&f->body.key);

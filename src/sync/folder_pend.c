@@ -89,7 +89,8 @@ folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 void
 folder_tmp_name(uint32_t tmp, struct buf *out)
 {
-	buf_fmt(out, TMP_PREFIX "%u", tmp);
+	buf_str(out, TMP_PREFIX);
+	buf_u64(out, tmp);
 	buf_cstr(out);
 }
 
@@ -186,27 +187,42 @@ write_record(struct folder *f, const struct pend *p)
 	return folder_record(f, p->recno, &r);
 }
 
+/* "<uidvalidity>.<host name>", with its number in the heap. */
 static enum err
-own_base(struct folder *f, struct pend *p, struct buf *out)
+own_host(struct folder *f, struct buf *out, struct rec_name *name)
 {
-	char text[CFG_NAME];
-	struct buf host;
-	uint32_t date = p->date > 0 && p->date <= UINT32_MAX
-		? (uint32_t)p->date : 0;
-	enum err e;
+	size_t from = out->n;
+	enum err e = ERR_OK;
 
-	BUF_INIT(&host, text);
-	buf_fmt(&host, "%u.%s", f->uidvalidity, f->job->hostname);
-	p->name = (struct rec_name){.time = date, .seq = p->uid,
-		.kind = MAILDIR_OWN};
-	e = heap_host(&f->heap, buf_get(&host), &p->name.host);
-	buf_fmt(out, "%u_%u.", date, p->uid);
-	buf_span(out, buf_get(&host));
+	buf_u64(out, f->uidvalidity);
+	buf_char(out, '.');
+	buf_str(out, f->job->hostname);
+	if (!f->host_known) {
+		e = heap_host(&f->heap, span_from(buf_get(out), from),
+			&f->host);
+		f->host_known = e == ERR_OK;
+	}
+	name->host = f->host;
 	if (e == ERR_LIMIT) { /* all host numbers taken: no name recorded */
-		p->name = (struct rec_name){.kind = NAME_NONE};
+		*name = (struct rec_name){.kind = NAME_NONE};
 		e = ERR_OK;
 	}
 	return e;
+}
+
+static enum err
+own_base(struct folder *f, struct pend *p, struct buf *out)
+{
+	uint32_t date = p->date > 0 && p->date <= UINT32_MAX
+		? (uint32_t)p->date : 0;
+
+	p->name = (struct rec_name){.time = date, .seq = p->uid,
+		.kind = MAILDIR_OWN};
+	buf_u64(out, date);
+	buf_char(out, '_');
+	buf_u64(out, p->uid);
+	buf_char(out, '.');
+	return own_host(f, out, &p->name);
 }
 
 /* A complete file in tmp/ gets its name. */
@@ -250,6 +266,7 @@ static enum err
 flush_once(struct folder *f, bool final)
 {
 	uint32_t keep = 0;
+	bool wrote = false;
 	enum err e = make_durable(f);
 
 	if (e != ERR_OK) {
@@ -264,6 +281,7 @@ flush_once(struct folder *f, bool final)
 
 		if (e == ERR_OK && p.stage == PEND_ACTED) {
 			e = write_record(f, &p);
+			wrote = true;
 			stays = e != ERR_OK;
 		} else if (e == ERR_OK && p.stage == PEND_UNSENT) {
 			stays = p.what == PEND_DOWN || !final;
@@ -276,7 +294,8 @@ flush_once(struct folder *f, bool final)
 	f->pend_n = keep;
 	f->pend_new = 0;
 	f->pend_bytes = 0;
-	return e;
+	/* The window is clean for the looks of the next set. */
+	return e == ERR_OK && wrote ? table_flush(&f->table) : e;
 }
 
 enum err
