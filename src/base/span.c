@@ -41,10 +41,16 @@ span_is(struct span a, const char *cstr)
 	return span_eq(a, span_of(cstr));
 }
 
+/* Most words differ in their first byte: no length is counted before. */
 bool
 span_iis(struct span a, const char *cstr)
 {
-	return span_ieq(a, span_of(cstr));
+	size_t i = 0;
+
+	while (i < a.n && cstr[i] != '\0' && fold(a.p[i]) == fold(cstr[i])) {
+		i++;
+	}
+	return i == a.n && cstr[i] == '\0';
 }
 
 bool

@@ -56,12 +56,21 @@ ends_atom(unsigned mode, char c)
 	}
 }
 
+/* Letters, digits and most signs, in any mode. */
+static bool
+plain(char c)
+{
+	return c > ')' && c != '[' && c != ']' && c != '{';
+}
+
+/* n is at most in->n. */
 static struct span
 take(struct span *in, size_t n)
 {
-	struct span taken = span_upto(*in, n);
+	struct span taken = {in->p, n};
 
-	*in = span_from(*in, n);
+	in->p += n;
+	in->n -= n;
 	return taken;
 }
 
@@ -192,7 +201,7 @@ atom(struct imap_lex *l, unsigned mode, struct span *in, struct imap_tok *t)
 {
 	size_t n = 0;
 
-	while (n < in->n && !ends_atom(mode, in->p[n])) {
+	while (n < in->n && (plain(in->p[n]) || !ends_atom(mode, in->p[n]))) {
 		n++;
 	}
 	if (!append(l, mode, take(in, n))) {

@@ -147,7 +147,11 @@ find(struct folder *f, uint32_t uid, struct want_set **set)
 	for (uint32_t i = 0; i < 2; i++) {
 		struct want_set *w = &f->sets[i];
 
-		for (uint32_t j = 0; w->busy && j < w->n; j++) {
+		if (!w->busy || w->n == 0 || uid < w->m[0].uid ||
+			uid > w->m[w->n - 1].uid) {
+			continue;
+		}
+		for (uint32_t j = 0; j < w->n; j++) {
 			uint32_t at = w->next;
 
 			w->next = at + 1 < w->n ? at + 1 : 0;

@@ -83,20 +83,36 @@ name_byte(struct sync_key *k, char c)
 	k->name_n++;
 }
 
-static void
-value_byte(struct sync_key *k, char c)
+/* Takes what of s is of this line, its end excepted. */
+static size_t
+value(struct sync_key *k, struct span s)
 {
-	if (c == ' ' || c == '\t') {
-		k->blank = true;
-		return;
+	uint64_t h = k->field;
+	bool blank = k->blank;
+	size_t n = 0;
+
+	for (; n < s.n && s.p[n] != '\n'; n++) {
+		char c = s.p[n];
+
+		if (c == '\r') {
+			continue;
+		}
+		if (c == ' ' || c == '\t') {
+			blank = true;
+			continue;
+		}
+		if (blank) {
+			h = (h ^ ' ') * FNV_PRIME;
+			blank = false;
+		}
+		h = (h ^ (unsigned char)c) * FNV_PRIME;
+		/* An empty one identifies nothing. Of the four only it begins
+		 * with m. */
+		k->message_id = k->message_id || k->name[0] == 'm';
 	}
-	if (k->blank) {
-		hash_byte(k, ' ');
-		k->blank = false;
-	}
-	hash_byte(k, c);
-	/* An empty one identifies nothing. Of the four only it begins with m. */
-	k->message_id = k->message_id || k->name[0] == 'm';
+	k->field = h;
+	k->blank = blank;
+	return n;
 }
 
 static void
@@ -121,24 +137,25 @@ line_start(struct sync_key *k, char c)
 void
 sync_key_push(struct sync_key *k, struct span data)
 {
-	for (size_t i = 0; i < data.n && k->state != DONE; i++) {
-		char c = data.p[i];
+	while (data.n > 0 && k->state != DONE) {
+		char c = data.p[0];
+		size_t n = 1;
 
-		if (c == '\r') {
-			continue;
-		}
-		if (k->state == LINE_START) {
-			line_start(k, c);
-		} else if (c == '\n') {
+		if (c == '\n' && k->state != LINE_START) {
 			k->state = LINE_START;
-			if (k->field != 0) {
-				k->blank = true;
-			}
-		} else if (k->state == NAME) {
-			name_byte(k, c);
+			k->blank = k->blank || k->field != 0;
+		} else if (k->state == SKIP) {
+			n = span_find(data, '\n');
 		} else if (k->state == VALUE) {
-			value_byte(k, c);
+			n = value(k, data);
+		} else if (c == '\r') {
+			/* a line end has one, or none */
+		} else if (k->state == LINE_START) {
+			line_start(k, c);
+		} else {
+			name_byte(k, c);
 		}
+		data = span_from(data, n);
 	}
 }
 
