@@ -167,6 +167,7 @@ step() {
 		step valgrind-sync ;;
 	check-all)
 		step check
+		WHERRY_TABLE=all pytests "e2e table" tests/e2e/test_table.py
 		step flips
 		FUZZ_TIME=${FUZZ_TIME:-60}
 		build fuzz fuzz-objects

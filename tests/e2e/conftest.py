@@ -11,7 +11,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 pytest.register_assert_rewrite("mail", "wherry")
 
-from dovecot import Dovecot, fast_dir  # noqa: E402
+import kinds  # noqa: E402
+from cyrus import NotHere  # noqa: E402
+from dovecot import fast_dir  # noqa: E402
 from wherry import TOP, Wherry  # noqa: E402
 
 _users = itertools.count(1)
@@ -19,22 +21,32 @@ _users = itertools.count(1)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line(
+        "markers", "tiers: runs against every kind of server (kinds.py), "
+        "not only with WHERRY_TABLE=all")
 
 
 @pytest.fixture(scope="session")
 def servers():
-    """servers(storage=..., ...): a running Dovecot of that kind; those with
-    equal arguments share one."""
+    """servers(storage=..., ...): a running Dovecot of that kind, or with
+    foreign="cyrus" and the like another; those with equal arguments share
+    one. Skips if it cannot be had here."""
     running = {}
 
     def get(**kind):
         key = repr(sorted(kind.items()))
         if key not in running:
-            running[key] = Dovecot(**kind).start()
+            try:
+                running[key] = kinds.start(**kind)
+            except NotHere as e:
+                running[key] = e
+        if isinstance(running[key], NotHere):
+            pytest.skip(str(running[key]))
         return running[key]
     yield get
     for d in running.values():
-        d.stop()
+        if not isinstance(d, NotHere):
+            d.stop()
 
 
 @pytest.fixture(scope="session")

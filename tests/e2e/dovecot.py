@@ -97,6 +97,8 @@ class Dovecot:
     announce after login (imap_capability), to play a poorer server. ssl:
     False for a server that knows no TLS. extra: more configuration."""
 
+    status_items = "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
+
     def __init__(self, storage="mdbox", capability=None, mechanisms=None,
                  tls=True, separator="/", prefix="", extra="", dir=None):
         self.storage = storage

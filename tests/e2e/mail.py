@@ -10,6 +10,7 @@ import hashlib
 import imaplib
 import os
 import re
+import socket
 import time
 
 imaplib._MAXLINE = 100 << 20
@@ -90,6 +91,7 @@ class Box:
         self.server = server
         self.user = user
         self.c = server.login(user, host)
+        self.c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sep = self._separator()
 
     def close(self):
@@ -199,8 +201,8 @@ class Box:
             out[name] = set(attributes.split())
         return out
 
-    def status(self, folder, items="(MESSAGES UIDNEXT UIDVALIDITY "
-               "HIGHESTMODSEQ)"):
+    def status(self, folder, items=None):
+        items = items or self.server.status_items
         line = self.ok(self.c.status(self.wire(folder), items))[0].decode()
         return dict((k, int(v)) for k, v in re.findall(
             r"([A-Z]+) (\d+)", line[line.rindex("("):]))
