@@ -1,3 +1,4 @@
+import concurrent.futures
 import fcntl
 import itertools
 import os
@@ -44,9 +45,10 @@ def servers():
             pytest.skip(str(running[key]))
         return running[key]
     yield get
-    for d in running.values():
-        if not isinstance(d, NotHere):
-            d.stop()
+    with concurrent.futures.ThreadPoolExecutor() as together:
+        for d in running.values():
+            if not isinstance(d, NotHere):
+                together.submit(d.stop)
 
 
 @pytest.fixture(scope="session")
