@@ -8,7 +8,8 @@
 #include "imap/imap_conn.h"
 
 enum err
-imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie)
+imap_begin_short(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie,
+	size_t n)
 {
 	struct imap_inflight *f = imap_conn_inflight(c, 0);
 
@@ -16,7 +17,7 @@ imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie)
 		return c->err;
 	}
 	if (f == NULL || c->literal || c->building ||
-		io_room(&c->io) < CFG_CMD_LINE + 64) {
+		io_room(&c->io) < n + 64) {
 		return ERR_AGAIN;
 	}
 	buf_init(&c->line, c->line_mem, sizeof(c->line_mem));
@@ -26,6 +27,24 @@ imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie)
 	c->building = true;
 	buf_fmt(&c->line, "w%u ", c->next_tag);
 	return ERR_OK;
+}
+
+enum err
+imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie)
+{
+	return imap_begin_short(c, cmd, cookie, CFG_CMD_LINE);
+}
+
+enum err
+imap_simple(struct imap_conn *c, enum imap_cmd cmd, const char *text)
+{
+	enum err e = imap_begin_short(c, cmd, 0, strlen(text));
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	imap_text(c, text);
+	return imap_end(c, 0);
 }
 
 void

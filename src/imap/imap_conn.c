@@ -410,12 +410,10 @@ void
 imap_conn_logout(struct imap_conn *c, int64_t now_ms)
 {
 	if (!imap_conn_ready(c) ||
-		imap_begin(c, IMAP_CMD_LOGOUT, 0) != ERR_OK) {
+		imap_simple(c, IMAP_CMD_LOGOUT, "LOGOUT") != ERR_OK) {
 		imap_conn_fail(c, ERR_END);
 		return;
 	}
-	imap_text(c, "LOGOUT");
-	imap_conn_fail(c, imap_end(c, 0));
 	c->state = CONN_LOGOUT;
 	c->now_ms = c->heard_ms = now_ms;
 	for (size_t i = 0; i < CFG_INFLIGHT; i++) {

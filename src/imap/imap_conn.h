@@ -126,6 +126,12 @@ void imap_conn_close(struct imap_conn *c);
  * ERR_LIMIT (CFG_CMD_LINE) at imap_end, and nothing was sent.
  * expect: bytes that the command is known to transfer, for its deadline. */
 enum err imap_begin(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie);
+/* The same for a command that is known to be at most n bytes without its
+ * tag: it waits for no more room than that. */
+enum err imap_begin_short(struct imap_conn *c, enum imap_cmd cmd,
+	uint32_t cookie, size_t n);
+/* A whole command that takes no argument. */
+enum err imap_simple(struct imap_conn *c, enum imap_cmd cmd, const char *text);
 void imap_text(struct imap_conn *c, const char *text);
 void imap_span(struct imap_conn *c, struct span s);
 void imap_number(struct imap_conn *c, uint64_t v);

@@ -35,23 +35,11 @@ static const struct mech {
 };
 
 static enum err
-simple(struct imap_conn *c, enum imap_cmd cmd, const char *text)
-{
-	enum err e = imap_begin(c, cmd, 0);
-
-	if (e != ERR_OK) {
-		return e;
-	}
-	imap_text(c, text);
-	return imap_end(c, 0);
-}
-
-static enum err
 ask_capabilities(struct imap_conn *c, enum imap_conn_state state)
 {
 	c->got_caps = false;
 	c->state = state;
-	return simple(c, IMAP_CMD_CAPABILITY, "CAPABILITY");
+	return imap_simple(c, IMAP_CMD_CAPABILITY, "CAPABILITY");
 }
 
 static bool
@@ -243,7 +231,7 @@ ready(struct imap_conn *c)
 	if (!imap_conn_has(c, IMAP_CAP(ID))) {
 		return ERR_OK;
 	}
-	return simple(c, IMAP_CMD_ID,
+	return imap_simple(c, IMAP_CMD_ID,
 		"ID (\"name\" \"wherry\" \"version\" \"" WHERRY_VERSION "\")");
 }
 
@@ -254,7 +242,7 @@ imap_enable(struct imap_conn *c)
 
 	if (!c->enabled &&
 		imap_conn_has(c, IMAP_CAP(ENABLE) | IMAP_CAP(QRESYNC))) {
-		e = simple(c, IMAP_CMD_ENABLE, "ENABLE QRESYNC");
+		e = imap_simple(c, IMAP_CMD_ENABLE, "ENABLE QRESYNC");
 		c->enabled = e == ERR_OK;
 	}
 	return e;
@@ -284,7 +272,7 @@ secure_or_log_in(struct imap_conn *c)
 			c->login->host);
 	}
 	c->state = CONN_STARTTLS;
-	return simple(c, IMAP_CMD_STARTTLS, "STARTTLS");
+	return imap_simple(c, IMAP_CMD_STARTTLS, "STARTTLS");
 }
 
 /* The stream is up: first contact, or after STARTTLS. */
