@@ -1,0 +1,371 @@
+/*
+ * catalog: a header of 128 bytes, rows in order of their ids, and a tail of
+ * rows that came since in the order they came.
+ *
+ * Ids are digests, so they are spread evenly: the first few probes of a search
+ * interpolate, which finds a row of 10,000 in about three reads; then it
+ * bisects, which bounds it whatever the ids are. A damaged row may lead a
+ * search astray. It then finds nothing, never another row: id and checksum of
+ * what is found are right, or it is not found.
+ */
+#include <string.h>
+
+#include "base/crc32.h"
+#include "base/le.h"
+#include "store/catalog.h"
+#include "store/sort.h"
+
+#define HEADER 128u
+#define ROW CATALOG_ROW
+#define VERSION 1u
+#define NAME "folders"
+#define NEW_NAME "folders.new"
+#define GUESSES 4
+
+enum { AGREED = 1, STAMPED = 2 };
+enum { VALID = 1, ROOT_STAMPED = 2 };
+
+static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'f', 'o'};
+
+static void
+seal(uint8_t *p, size_t n)
+{
+	le_put32(p + n - 4, crc32(CRC32_START, p, n - 4));
+}
+
+static bool
+sealed(const uint8_t *p, size_t n)
+{
+	return le_get32(p + n - 4) == crc32(CRC32_START, p, n - 4);
+}
+
+static void
+enc(const struct catalog_row *r, uint8_t p[ROW])
+{
+	memset(p, 0, ROW);
+	memcpy(p, r->id, 16);
+	memcpy(p + 16, r->stamps, 16);
+	le_put64(p + 32, r->local);
+	le_put64(p + 40, r->config);
+	le_put64(p + 48, r->modseq);
+	le_put32(p + 56, r->uidvalidity);
+	le_put32(p + 60, r->uidnext);
+	le_put32(p + 64, r->messages);
+	le_put32(p + 68, r->unseen);
+	le_put32(p + 72, r->listed_at);
+	p[76] = (uint8_t)((r->agreed ? AGREED : 0) |
+		(r->stamped ? STAMPED : 0));
+	seal(p, ROW);
+}
+
+static void
+dec(struct catalog_row *r, const uint8_t p[ROW])
+{
+	memcpy(r->id, p, 16);
+	memcpy(r->stamps, p + 16, 16);
+	r->local = le_get64(p + 32);
+	r->config = le_get64(p + 40);
+	r->modseq = le_get64(p + 48);
+	r->uidvalidity = le_get32(p + 56);
+	r->uidnext = le_get32(p + 60);
+	r->messages = le_get32(p + 64);
+	r->unseen = le_get32(p + 68);
+	r->listed_at = le_get32(p + 72);
+	r->agreed = (p[76] & AGREED) != 0;
+	r->stamped = (p[76] & STAMPED) != 0;
+}
+
+static void
+put_set(uint8_t *p, const struct catalog_set *s)
+{
+	le_put64(p, s->sum);
+	le_put32(p + 8, s->n);
+}
+
+static void
+get_set(struct catalog_set *s, const uint8_t *p)
+{
+	s->sum = le_get64(p);
+	s->n = le_get32(p + 8);
+}
+
+static void
+enc_header(const struct catalog *c, uint8_t p[HEADER])
+{
+	const struct catalog_whole *w = &c->whole;
+
+	memset(p, 0, HEADER);
+	memcpy(p, magic, sizeof(magic));
+	le_put32(p + 8, VERSION);
+	le_put32(p + 12, c->rows);
+	if (w->valid) {
+		p[16] = (uint8_t)(VALID | (w->stamped ? ROOT_STAMPED : 0));
+		le_put64(p + 24, w->config);
+		put_set(p + 32, &w->remote);
+		put_set(p + 48, &w->local);
+		put_set(p + 64, &w->synced);
+		memcpy(p + 80, w->stamp, 16);
+	}
+	seal(p, HEADER);
+}
+
+static bool
+dec_header(struct catalog *c, const uint8_t p[HEADER])
+{
+	struct catalog_whole *w = &c->whole;
+
+	if (memcmp(p, magic, sizeof(magic)) != 0 ||
+		le_get32(p + 8) != VERSION || !sealed(p, HEADER)) {
+		return false;
+	}
+	c->rows = le_get32(p + 12);
+	w->valid = (p[16] & VALID) != 0;
+	w->stamped = (p[16] & ROOT_STAMPED) != 0;
+	w->config = le_get64(p + 24);
+	get_set(&w->remote, p + 32);
+	get_set(&w->local, p + 48);
+	get_set(&w->synced, p + 64);
+	memcpy(w->stamp, p + 80, 16);
+	return true;
+}
+
+void
+catalog_set_add(struct catalog_set *s, const uint8_t md5[16])
+{
+	s->n++;
+	s->sum += le_get64(md5);
+}
+
+bool
+catalog_set_eq(const struct catalog_set *a, const struct catalog_set *b)
+{
+	return a->n == b->n && a->sum == b->sum;
+}
+
+static uint64_t
+place(uint64_t i)
+{
+	return HEADER + i * ROW;
+}
+
+static bool
+read_at(struct catalog *c, uint64_t at, uint8_t *p, size_t n)
+{
+	size_t got;
+
+	return fs_pread(c->fd, p, n, at, &got) == ERR_OK && got == n;
+}
+
+void
+catalog_open(struct catalog *c, fs_fd dir)
+{
+	uint8_t p[HEADER];
+	uint64_t size, n;
+
+	memset(c, 0, sizeof(*c));
+	c->dir = dir;
+	if (fs_open(dir, NAME, FS_READ | FS_WRITE, 0, &c->fd) != ERR_OK) {
+		c->fd = FS_NONE;
+		return;
+	}
+	if (!read_at(c, 0, p, HEADER) || !dec_header(c, p) ||
+		fs_size(c->fd, &size) != ERR_OK) {
+		catalog_close(c);
+		return;
+	}
+	n = (size - HEADER) / ROW;
+	c->rows = n < c->rows ? (uint32_t)n : c->rows;
+	n -= c->rows; /* a run that was killed may have left a tail */
+	c->tail = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+void
+catalog_close(struct catalog *c)
+{
+	fs_close(&c->fd);
+	memset(&c->whole, 0, sizeof(c->whole));
+	c->rows = c->tail = 0;
+}
+
+/* Where the row of id is, and its bytes, which may be damaged behind the id. */
+static bool
+search(struct catalog *c, const uint8_t id[16], uint32_t *at, uint8_t p[ROW])
+{
+	uint64_t key = be_get32(id), from = 0, to = (uint64_t)1 << 32;
+	uint32_t lo = 0, hi = c->rows;
+
+	for (int i = 0; lo < hi; i++) {
+		uint64_t n = hi - lo;
+		int order;
+
+		*at = lo + (uint32_t)(i < GUESSES && key >= from && key < to
+			? (key - from) * n / (to - from) : n / 2);
+		if (!read_at(c, place(*at), p, ROW)) {
+			return false;
+		}
+		order = memcmp(id, p, 16);
+		if (order == 0) {
+			return true;
+		}
+		if (order < 0) {
+			hi = *at;
+			to = (uint64_t)be_get32(p) + 1;
+		} else {
+			lo = *at + 1;
+			from = be_get32(p);
+		}
+	}
+	return false;
+}
+
+enum err
+catalog_find(struct catalog *c, const uint8_t id[16], struct catalog_row *out)
+{
+	uint8_t p[ROW];
+	uint32_t at;
+
+	if (!search(c, id, &at, p) || !sealed(p, ROW)) {
+		return ERR_NOENT;
+	}
+	dec(out, p);
+	return ERR_OK;
+}
+
+static enum err
+write_header(struct catalog *c, fs_fd fd)
+{
+	uint8_t p[HEADER];
+
+	enc_header(c, p);
+	return fs_pwrite(fd, p, HEADER, 0);
+}
+
+/* A file to write to, if there is none that was understood. */
+static enum err
+need_file(struct catalog *c)
+{
+	enum err e;
+
+	if (c->fd != FS_NONE) {
+		return ERR_OK;
+	}
+	e = fs_open(c->dir, NAME, FS_READ | FS_WRITE | FS_CREATE | FS_TRUNC,
+		0600, &c->fd);
+	return e == ERR_OK ? write_header(c, c->fd) : e;
+}
+
+enum err
+catalog_put(struct catalog *c, const struct catalog_row *row)
+{
+	uint8_t now[ROW], old[ROW];
+	uint32_t at;
+	enum err e;
+
+	enc(row, now);
+	if (search(c, row->id, &at, old)) {
+		return memcmp(now, old, ROW) == 0 ? ERR_OK :
+			fs_pwrite(c->fd, now, ROW, place(at));
+	}
+	e = need_file(c);
+	if (e == ERR_OK) {
+		e = fs_pwrite(c->fd, now, ROW, place((uint64_t)c->rows +
+			c->tail));
+	}
+	if (e == ERR_OK) {
+		c->tail++;
+	}
+	return e;
+}
+
+/* All rows that are whole, into the sorter. */
+static enum err
+feed(struct catalog *c, struct sort *s)
+{
+	uint64_t n = (uint64_t)c->rows + c->tail;
+	uint8_t p[ROW];
+	enum err e = ERR_OK;
+
+	for (uint64_t i = 0; i < n && e == ERR_OK; i++) {
+		if (read_at(c, place(i), p, ROW) && sealed(p, ROW)) {
+			e = sort_put(s, p);
+		}
+	}
+	return e == ERR_OK ? sort_finish(s) : e;
+}
+
+/* From the sorter into the new file; of equal ids the last that came. */
+static enum err
+drain(struct sort *s, fs_fd fd, uint32_t *rows)
+{
+	uint8_t p[2][ROW];
+	unsigned now = 0;
+	enum err e = sort_next(s, p[now]);
+
+	*rows = 0;
+	while (e == ERR_OK) {
+		e = sort_next(s, p[1 - now]);
+		if (e != ERR_OK && e != ERR_END) {
+			return e;
+		}
+		if (e == ERR_END || memcmp(p[0], p[1], 16) != 0) {
+			enum err w = fs_pwrite(fd, p[now], ROW, place(*rows));
+
+			if (w != ERR_OK) {
+				return w;
+			}
+			(*rows)++;
+		}
+		now = 1 - now;
+	}
+	return e == ERR_END ? ERR_OK : e;
+}
+
+static enum err
+rewrite(struct catalog *c, void *arena, size_t size)
+{
+	struct sort s;
+	fs_fd fd;
+	enum err e = fs_open(c->dir, NEW_NAME,
+		FS_READ | FS_WRITE | FS_CREATE | FS_TRUNC, 0600, &fd);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	sort_begin(&s, arena, size, ROW, 16, c->dir, "folders.sort");
+	e = feed(c, &s);
+	if (e == ERR_OK) {
+		e = drain(&s, fd, &c->rows);
+	}
+	sort_end(&s);
+	if (e == ERR_OK) {
+		e = write_header(c, fd);
+	}
+	if (e == ERR_OK) {
+		e = fs_rename(c->dir, NEW_NAME, c->dir, NAME);
+	}
+	fs_close(&c->fd);
+	c->fd = fd;
+	c->tail = 0;
+	if (e != ERR_OK) {
+		catalog_close(c);
+	}
+	return e;
+}
+
+enum err
+catalog_commit(struct catalog *c, void *arena, size_t size)
+{
+	uint8_t now[HEADER], old[HEADER];
+	enum err e;
+
+	if (c->tail > 0) {
+		return rewrite(c, arena, size);
+	}
+	e = need_file(c);
+	enc_header(c, now);
+	if (e == ERR_OK && (!read_at(c, 0, old, HEADER) ||
+		memcmp(now, old, HEADER) != 0)) {
+		e = fs_pwrite(c->fd, now, HEADER, 0);
+	}
+	return e;
+}
