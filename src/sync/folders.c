@@ -8,10 +8,10 @@
 
 #include "base/le.h"
 #include "base/log.h"
+#include "imap/imap_resp.h"
 #include "maildir/maildir.h"
+#include "port/hash.h"
 #include "sync/folders.h"
-
-enum { FROM_REMOTE = 1, FROM_LOCAL, FROM_STATE };
 
 void
 folders_begin(struct folders *s, fs_fd dir, char local_sep)
@@ -51,9 +51,9 @@ hash(struct span key)
 }
 
 /* entry: source, separator, attributes (4), name */
-static enum err
-add(struct folders *s, int source, struct span key, struct span name, char sep,
-	uint32_t attrs)
+enum err
+folders_add(struct folders *s, enum folders_from from, struct span key,
+	struct span name, char sep, uint32_t attrs)
 {
 	uint8_t rec[FOLDERS_REC] = {0}, entry[CFG_TOKEN + 8];
 	uint64_t offset = 0;
@@ -62,7 +62,7 @@ add(struct folders *s, int source, struct span key, struct span name, char sep,
 	if (name.n > CFG_TOKEN) {
 		return err_set(ERR_LIMIT, "its name is longer than CFG_TOKEN");
 	}
-	entry[0] = (uint8_t)source;
+	entry[0] = (uint8_t)from;
 	entry[1] = (uint8_t)sep;
 	le_put32(entry + 2, attrs);
 	memcpy(entry + 6, name.p, name.n);
@@ -73,6 +73,21 @@ add(struct folders *s, int source, struct span key, struct span name, char sep,
 	le_put64(rec + 32, offset);
 	le_put32(rec + 40, (uint32_t)name.n);
 	return e == ERR_OK ? sort_put(&s->sort, rec) : e;
+}
+
+void
+folders_listed(struct folders *s, struct span name, char sep, uint32_t attrs)
+{
+	char text[CFG_TOKEN + 2];
+	uint8_t md5[16];
+
+	name = span_upto(name, CFG_TOKEN);
+	memcpy(text, name.p, name.n);
+	text[name.n] = sep;
+	text[name.n + 1] = (attrs & (IMAP_ATTR_NOSELECT |
+		IMAP_ATTR_NONEXISTENT)) != 0;
+	hash_md5(text, name.n + 2, md5);
+	catalog_set_add(&s->listed, md5);
 }
 
 /* A folder that cannot take part: told, counted, and the rest goes on. */
@@ -105,12 +120,16 @@ folders_remote(struct folders *s, struct span name, char sep, uint32_t attrs)
 		s->map.remote_sep = sep;
 	}
 	s->remote_n++;
+	folders_listed(s, name, sep, attrs);
+	if (s->compare) {
+		return ERR_OK;
+	}
 	while (name.n > 0 && sep != '\0' && name.p[name.n - 1] == sep) {
 		name.n--; /* "a/" with \Noselect */
 	}
 	e = mapname_key_remote(&s->map, name, &key);
 	if (e == ERR_OK) {
-		e = add(s, FROM_REMOTE, buf_get(&key), name, sep, attrs);
+		e = folders_add(s, FROM_REMOTE, buf_get(&key), name, sep, attrs);
 	}
 	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
 }
@@ -137,10 +156,17 @@ add_local(struct folders *s, struct span name)
 	struct buf key;
 	enum err e;
 
+	if (s->count != NULL) {
+		uint8_t md5[16];
+
+		hash_md5(name.p, name.n, md5);
+		catalog_set_add(s->count, md5);
+		return ERR_OK;
+	}
 	BUF_INIT(&key, memory);
 	e = mapname_key_local(&s->map, name, &key);
 	if (e == ERR_OK) {
-		e = add(s, FROM_LOCAL, buf_get(&key), name, s->map.local_sep,
+		e = folders_add(s, FROM_LOCAL, buf_get(&key), name, s->map.local_sep,
 			0);
 	}
 	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
@@ -168,6 +194,16 @@ circle(fs_fd root, struct span above, const struct fs_stat *st)
 		path[n++] = '/';
 	}
 	return false;
+}
+
+bool
+folders_is_box(fs_fd root, const char *path)
+{
+	fs_fd dir = FS_NONE;
+	bool yes = fs_open_dir(root, path, &dir) == ERR_OK && is_box(dir);
+
+	fs_close(&dir);
+	return yes;
 }
 
 /* One entry of a directory: a folder, a place to look below, or nothing. */
@@ -200,8 +236,9 @@ visit(struct folders *s, fs_fd root, fs_fd dir, struct span above,
 	buf_str(&path, name);
 	buf_cstr(&path);
 	if (path.err != ERR_OK) {
-		return leave_out(s, span_of(name), err_set(ERR_LIMIT,
-			"its path is longer than CFG_TOKEN"));
+		return s->count != NULL ? ERR_OK :
+			leave_out(s, span_of(name), err_set(ERR_LIMIT,
+				"its path is longer than CFG_TOKEN"));
 	}
 	e = box ? add_local(s, buf_get(&path)) : ERR_OK;
 	if (e == ERR_OK && s->map.local_sep == '/') {
@@ -291,44 +328,57 @@ has_records(fs_fd state, const char *name)
 	return fs_stat(state, buf_cstr(&path), &st) == ERR_OK && st.size > 0;
 }
 
-/* Third line of "id" is the server's name of the folder, fourth its
- * separator. */
-static enum err
-read_id(struct folders *s, fs_fd state, const char *name)
+bool
+folders_read_id(fs_fd state, const char *dir, struct folders_id_lines *out)
 {
-	char text[CFG_TOKEN + 1024], memory[2 * CFG_TOKEN];
+	char memory[64];
 	struct span rest, line[4];
-	struct buf key, path;
+	struct buf path;
 	size_t n = 0;
 	fs_fd fd = FS_NONE;
 
 	BUF_INIT(&path, memory);
-	buf_fmt(&path, "%s/id", name);
+	buf_fmt(&path, "%s/id", dir);
 	if (fs_open(state, buf_cstr(&path), FS_READ, 0, &fd) != ERR_OK) {
-		return ERR_OK;
+		return false;
 	}
-	if (fs_read(fd, text, sizeof(text), &n) != ERR_OK) {
+	if (fs_read(fd, out->text, sizeof(out->text), &n) != ERR_OK) {
 		n = 0;
 	}
 	fs_close(&fd);
-	rest = (struct span){text, n};
+	rest = (struct span){out->text, n};
 	for (int i = 0; i < 4; i++) {
 		size_t at = span_find(rest, '\n');
 
 		line[i] = span_upto(rest, at);
 		rest = span_from(rest, at + 1);
 	}
-	BUF_INIT(&key, memory);
 	if (line[2].n == 0 || line[2].n > CFG_TOKEN || line[3].n != 1) {
-		return ERR_OK; /* torn: the head tells whose it is */
+		return false; /* torn: the head tells whose it is */
 	}
-	if (s->map.remote_sep == '\0') {
-		s->map.remote_sep = line[3].p[0];
-	}
-	if (mapname_key_remote(&s->map, line[2], &key) != ERR_OK) {
+	out->name = line[2];
+	out->sep = line[3].p[0];
+	return true;
+}
+
+static enum err
+add_state(struct folders *s, fs_fd state, const char *dir)
+{
+	char memory[2 * CFG_TOKEN];
+	struct folders_id_lines id;
+	struct buf key;
+
+	if (!folders_read_id(state, dir, &id)) {
 		return ERR_OK;
 	}
-	return add(s, FROM_STATE, buf_get(&key), line[2], line[3].p[0], 0);
+	if (s->map.remote_sep == '\0') {
+		s->map.remote_sep = id.sep;
+	}
+	BUF_INIT(&key, memory);
+	if (mapname_key_remote(&s->map, id.name, &key) != ERR_OK) {
+		return ERR_OK;
+	}
+	return folders_add(s, FROM_STATE, buf_get(&key), id.name, id.sep, 0);
 }
 
 enum err
@@ -344,7 +394,7 @@ folders_state(struct folders *s, fs_fd state)
 	}
 	while ((e = fs_walk_next(&w, &name, &type)) == ERR_OK) {
 		if (strlen(name) == 32 && has_records(state, name)) {
-			e = read_id(s, state, name);
+			e = add_state(s, state, name);
 		}
 		if (e != ERR_OK) {
 			break;
@@ -373,7 +423,8 @@ keep(char *to, struct span name, bool *has, bool *twice)
 }
 
 static enum err
-merge(struct folders *s, const uint8_t *rec, struct folder_entry *out)
+merge(struct folders *s, const uint8_t *rec, struct folder_entry *out,
+	bool *known)
 {
 	uint8_t entry[CFG_TOKEN + 8];
 	size_t n = 0;
@@ -393,6 +444,13 @@ merge(struct folders *s, const uint8_t *rec, struct folder_entry *out)
 		break;
 	case FROM_LOCAL:
 		keep(out->local, name, &out->has_local, &out->local_twice);
+		break;
+	case FROM_SAME:
+		out->same = true;
+		break;
+	case FROM_KNOWN:
+		keep(out->remote, name, &out->has_remote, &out->remote_twice);
+		out->has_state = *known = true;
 		break;
 	default:
 		if (!out->has_remote) {
@@ -433,6 +491,7 @@ enum err
 folders_next(struct folders *s, struct folder_entry *out)
 {
 	uint8_t key[32];
+	bool known = false;
 	enum err e = ERR_OK;
 
 	memset(out, 0, sizeof(*out));
@@ -445,7 +504,7 @@ folders_next(struct folders *s, struct folder_entry *out)
 	memcpy(key, s->next, sizeof(key));
 	do {
 		s->have = true;
-		e = merge(s, s->next, out);
+		e = merge(s, s->next, out, &known);
 		if (e == ERR_OK) {
 			e = sort_next(&s->sort, s->next);
 			s->have = e == ERR_OK;
@@ -455,12 +514,17 @@ folders_next(struct folders *s, struct folder_entry *out)
 		return e;
 	}
 	fill_missing(s, out);
+	out->has_local = out->has_local || known;
 	return ERR_OK;
 }
 
 void
 folders_end(struct folders *s)
 {
+	if (s->asks) {
+		fs_walk_close(&s->asking);
+		s->asks = false;
+	}
 	if (s->open) {
 		sort_end(&s->sort);
 		spill_end(&s->names);
