@@ -1,0 +1,133 @@
+"""What a run costs in things that can be counted: waits for the server, bytes
+from it, bytes written, instructions. Times are never asserted; tests/bench
+shows them."""
+import os
+import re
+import shutil
+
+import pytest
+
+from kinds import KINDS
+from mail import lf, message
+from wherry import is_static, number
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("WRAP")) or (
+        "WHERRY" in os.environ and not is_static(os.environ["WHERRY"])),
+    reason="what is counted is the program itself")
+
+
+def cost(result):
+    """What --stats says."""
+    return {name: number(re.sub(r".*(%s \d+)" % name, r"\1", result.text,
+                                flags=re.S).split(",")[0], name)
+            for name in ("received", "sent", "round trips", "written")}
+
+
+def fill(box, folders, messages, size=0):
+    for i in range(folders):
+        name = "INBOX" if i == 0 else "f%d" % i
+        if i:
+            box.create(name)
+        box.append_many((message("m%d.%d" % (i, k), size)
+                         for k in range(messages)), name)
+
+
+def waits(kind, folders):
+    """Of a run that finds nothing to do, after TCP and TLS."""
+    return 4 + folders
+
+
+@pytest.mark.parametrize("kind", ["dovecot", "gmail", "exchange"])
+def test_nothing_changed(servers, make, kind):
+    """Neither the messages count, nor is a byte written."""
+    w = make(server=servers(**KINDS[kind]))
+    with w.box() as b:
+        fill(b, 20, 5)
+    w.sync()
+    w.run()
+    few = cost(w.run("--stats"))
+    assert few["round trips"] <= waits(kind, 20), few
+    assert few["written"] == 0, few
+    with w.box() as b:
+        b.append_many((message("more%d" % i) for i in range(2000)))
+    w.sync()
+    w.run()
+    many = cost(w.run("--stats"))
+    assert many["round trips"] == few["round trips"]
+    assert many["written"] == 0
+    if "CONDSTORE" in KINDS[kind].get("capability", "CONDSTORE"):
+        # Longer numbers.
+        assert many["received"] < few["received"] + 100, (few, many)
+
+
+def changes(w, b):
+    """One small change after the other."""
+    b.append(message("there", 4096))
+    yield "new there"
+    b.store([1], "+F")
+    yield "flag there"
+    b.delete([2])
+    yield "gone there"
+    w.local.add(lf(message("here", 4096)))
+    yield "new here"
+    w.local.reflag(w.local.find("there"), "+F")
+    yield "flag here"
+    os.unlink(w.local.find("here"))
+    yield "gone here"
+
+
+# More than the mail itself.
+WRITTEN, RECEIVED = 2048, 3000
+
+
+@pytest.mark.parametrize("kind", ["dovecot", "condstore-search", "exchange"])
+def test_one_small_change(servers, make, kind):
+    """Costs its own size and little more, beside what a run costs that
+    finds nothing."""
+    w = make(server=servers(**KINDS[kind]))
+    with w.box() as b:
+        fill(b, 3, 100)
+        w.sync()
+        w.run()
+        base = cost(w.run("--stats"))
+        for what in changes(w, b):
+            c = cost(w.sync("--stats"))
+            mail = 4200 if what == "new there" else 0
+            assert c["written"] <= mail + WRITTEN, (what, c)
+            assert c["received"] - base["received"] <= mail + RECEIVED, (
+                what, base, c)
+
+
+def instructions(w, name):
+    """Of a whole run, by callgrind. Without TLS, whose own would hide them:
+    wherry is started on its own machine."""
+    if not shutil.which("valgrind"):
+        pytest.skip("no valgrind: instructions are not counted")
+    out = os.path.join(w.dir, name)
+    r = w.run(timeout=120, prefix=[
+        "valgrind", "--tool=callgrind", "--callgrind-out-file=" + out])
+    assert r.code == 0, r
+    with open(out) as f:
+        return int(re.search(r"^(?:summary|totals): (\d+)", f.read(),
+                             re.M).group(1))
+
+
+def test_instructions(make):
+    """Of a run that finds nothing: few, and with ten times the messages not
+    more."""
+    w = make(tls="plain", remote={"ssl": "no", "starttls": "no"})
+    with w.box() as b:
+        fill(b, 20, 20)
+        w.sync()
+        w.run()
+        few = instructions(w, "few")
+        for i in range(20):
+            b.append_many((message("more%d" % k) for k in range(180)),
+                          "INBOX" if i == 0 else "f%d" % i)
+    w.sync()
+    w.run()
+    many = instructions(w, "many")
+    print("instructions of a run that finds nothing: %d, %d" % (few, many))
+    assert few < 12000000
+    assert many < few * 4
