@@ -255,6 +255,12 @@
 #define CFG_HELP 1
 #endif
 
+/* A watch on the directories of a folder, so that the run after one that
+ * changed something need not read them again. */
+#ifndef CFG_WATCH
+#define CFG_WATCH 1
+#endif
+
 /* Cipher suites without AEAD or without forward secrecy, for servers that
  * were set up before 2014 and never since. Costs about 7 KiB of text with
  * BearSSL, nothing with mbedTLS. */
@@ -395,7 +401,8 @@
 #endif
 #if (CFG_TLS_MBEDTLS | CFG_TLS_BEARSSL | CFG_TLS_NONE | CFG_CRAM_MD5 | \
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
-	CFG_ADVICE | CFG_STATS | CFG_COMPRESS | CFG_HELP | CFG_OLD_CIPHERS) & ~1
+	CFG_ADVICE | CFG_STATS | CFG_COMPRESS | CFG_WATCH | CFG_HELP | \
+	CFG_OLD_CIPHERS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 

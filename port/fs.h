@@ -98,6 +98,17 @@ enum err fs_stamp(fs_fd dir, const char *name, struct fs_stamp *out);
 bool fs_stamps_trusted(fs_fd dir);
 int64_t fs_stamp_wait(const struct fs_stamp *s, const struct fs_stamp *now);
 
+/* A watch counts the names that come to and go from two directories, whoever
+ * moves them: each adds fs_watch_mark() of it to a sum, so that one who adds
+ * up his own knows whether there were others. fs_watch_open: ERR_UNSUPPORTED
+ * where there is none (or CFG_WATCH is 0). fs_watch_sum: adds what happened
+ * since it was last called, and does not wait; any error: some are lost.
+ * fs_watch_settle: whoever changed dir before has told it when this returns. */
+enum err fs_watch_open(const fs_fd dirs[2], fs_fd *watch);
+enum err fs_watch_sum(fs_fd watch, uint64_t *sum);
+void fs_watch_settle(fs_fd dir);
+uint64_t fs_watch_mark(int dir, bool came, const char *name);
+
 /* Advisory lock of a whole file, both kinds (fcntl and flock), without
  * waiting: ERR_LOCKED if another process has either. Gone with the fd. */
 enum err fs_lock(fs_fd fd);

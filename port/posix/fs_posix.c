@@ -299,6 +299,18 @@ fs_stamp_wait(const struct fs_stamp *s, const struct fs_stamp *now)
 	return age >= -1000 && age < grain ? grain - age : 0;
 }
 
+/* FNV-1a, of which no value is 0 here. */
+uint64_t
+fs_watch_mark(int dir, bool came, const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325u + (came ? 2u : 0u) + (unsigned)dir;
+
+	for (; *name != '\0'; name++) {
+		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+	}
+	return h | 1;
+}
+
 enum fs_type
 posix_type_of(fs_fd dir, const char *name)
 {

@@ -22,6 +22,7 @@ static const struct {
 	{"advice", CFG_ADVICE},
 	{"stats", CFG_STATS},
 	{"compress", CFG_COMPRESS},
+	{"watch", CFG_WATCH},
 	{"help", CFG_HELP},
 };
 

@@ -251,6 +251,7 @@ fill_job(struct account *a)
 		.push_deletes = c->local_sync_deletes,
 		.pull_deletes = c->remote_sync_deletes,
 		.expunge = c->expunge,
+		.trust_mtime = c->trust_mtime,
 		.dry_run = a->options->dry_run,
 		.infosep = c->infosep,
 		.durability = a->options->durability,

@@ -84,6 +84,7 @@ struct conf_account {
 	char root[CFG_PATH]; /* localfolders, absolute, expanded */
 	char sep;	     /* '.' or '/' */
 	char infosep;	     /* ':', or '!' (maildir-windows-compatible) */
+	bool trust_mtime;
 	bool local_readonly, local_createfolders, local_sync_deletes;
 	/* remote */
 	char host[256];

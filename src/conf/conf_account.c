@@ -228,6 +228,7 @@ fill_local(struct conf *c, const char *section, struct conf_account *a)
 	a->local_createfolders = a->local_sync_deletes = true;
 	if ((e = path(&f, "localfolders", true, a->root, sizeof(a->root))) ||
 		(e = text(&f, "sep", sep, sizeof(sep))) ||
+		(e = yes_no(&f, "trust_mtime", &a->trust_mtime)) ||
 		(e = yes_no(&f, "readonly", &a->local_readonly)) ||
 		(e = yes_no(&f, "createfolders", &a->local_createfolders)) ||
 		(e = yes_no(&f, "sync_deletes", &a->local_sync_deletes)) ||

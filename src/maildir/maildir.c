@@ -67,6 +67,7 @@ set_none(struct maildir *m)
 	m->tmp = FS_NONE;
 	m->sub[MAILDIR_NEW] = FS_NONE;
 	m->sub[MAILDIR_CUR] = FS_NONE;
+	m->watch = FS_NONE;
 	m->infosep = ':';
 }
 
@@ -102,6 +103,75 @@ maildir_close(struct maildir *m)
 	fs_close(&m->sub[MAILDIR_NEW]);
 	fs_close(&m->tmp);
 	fs_close(&m->top);
+	fs_close(&m->watch);
+}
+
+static fs_fd
+dir_of(const struct maildir *m, enum maildir_where where)
+{
+	return where == MAILDIR_TMP ? m->tmp : m->sub[where];
+}
+
+static void
+changed(struct maildir *m, enum maildir_where where, bool came,
+	const char *name)
+{
+	if (where != MAILDIR_TMP) {
+		m->ours += fs_watch_mark((int)where, came, name);
+	}
+}
+
+enum err
+maildir_rename(struct maildir *m, enum maildir_where from, const char *a,
+	enum maildir_where to, const char *b)
+{
+	enum err e = fs_rename_new(dir_of(m, from), a, dir_of(m, to), b);
+
+	if (e == ERR_OK) {
+		changed(m, from, false, a);
+		changed(m, to, true, b);
+	}
+	return e;
+}
+
+enum err
+maildir_unlink(struct maildir *m, enum maildir_where where, const char *name)
+{
+	enum err e = fs_unlink(dir_of(m, where), name);
+
+	if (e == ERR_OK) {
+		changed(m, where, false, name);
+	}
+	return e;
+}
+
+void
+maildir_watch(struct maildir *m)
+{
+	if (m->watch == FS_NONE) {
+		(void)fs_watch_open(m->sub, &m->watch);
+	}
+	maildir_watch_read(m);
+	m->ours = m->all = 0;
+}
+
+void
+maildir_watch_read(struct maildir *m)
+{
+	if (m->watch != FS_NONE && fs_watch_sum(m->watch, &m->all) != ERR_OK) {
+		fs_close(&m->watch);
+	}
+}
+
+bool
+maildir_alone(struct maildir *m)
+{
+	if (m->watch != FS_NONE) {
+		fs_watch_settle(m->sub[MAILDIR_NEW]);
+		fs_watch_settle(m->sub[MAILDIR_CUR]);
+		maildir_watch_read(m);
+	}
+	return m->watch != FS_NONE && m->ours == m->all;
 }
 
 /* Makes one directory in dir, or finds it there. */

@@ -12,11 +12,14 @@
 #include "maildir/maildir_name.h"
 #include "port/fs.h"
 
-enum maildir_where { MAILDIR_NEW, MAILDIR_CUR };
+enum maildir_where { MAILDIR_NEW, MAILDIR_CUR, MAILDIR_TMP };
 
 struct maildir {
 	fs_fd top, sub[2], tmp; /* sub[MAILDIR_NEW], sub[MAILDIR_CUR] */
 	char infosep;
+	/* private: a watch on both, what we changed, what was changed */
+	fs_fd watch;
+	uint64_t ours, all;
 };
 
 /* name below root ("a/b" for nested; any depth), opened. ERR_NOENT if one of
@@ -25,6 +28,20 @@ enum err maildir_open(struct maildir *m, fs_fd root, const char *name);
 /* Makes what is missing of it (0700 cut by the umask), parents too. */
 enum err maildir_create(fs_fd root, const char *name);
 void maildir_close(struct maildir *m);
+
+/* fs_rename_new() and fs_unlink() of a message. Whoever changes the folder by
+ * other calls counts as somebody else, below. */
+enum err maildir_rename(struct maildir *m, enum maildir_where from,
+	const char *a, enum maildir_where to, const char *b);
+enum err maildir_unlink(struct maildir *m, enum maildir_where where,
+	const char *name);
+/* From now on changes are watched, where that is possible. */
+void maildir_watch(struct maildir *m);
+/* Reads what was seen, so that it does not become too much. */
+void maildir_watch_read(struct maildir *m);
+/* Nobody else changed new/ or cur/ since maildir_watch(), nor did so before
+ * stamps were taken that we have: known for certain. */
+bool maildir_alone(struct maildir *m);
 
 /* Walks new/ then cur/. Dot files are left out. walk_buf as in fs_walk. */
 struct maildir_scan {

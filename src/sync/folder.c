@@ -385,8 +385,10 @@ head_changed(const struct folder *f)
 	return a->uidvalidity != b->uidvalidity || a->uidnext != b->uidnext ||
 		a->messages != b->messages || a->unseen != b->unseen ||
 		a->modseq != b->modseq || a->listed_at != b->listed_at ||
-	 a->alive != b->alive ||
-		a->mode != b->mode ||
+		a->alive != b->alive || a->mode != b->mode ||
+		a->stamp_clean != b->stamp_clean ||
+		(a->stamp_clean && (memcmp(a->boot_id, b->boot_id, 16) != 0 ||
+			memcmp(a->stamp, b->stamp, sizeof(a->stamp)) != 0)) ||
 		memcmp(a->fmd5, b->fmd5, 16) != 0 ||
 		memcmp(a->identity, b->identity, 16) != 0;
 }
@@ -453,7 +455,8 @@ close_phase(struct folder *f)
 			"nothing was deleted on either side", f->job->title,
 			f->list.seen, f->exists);
 	}
-	if (!f->incomplete && !f->stopping && !f->job->dry_run) {
+	if (!f->incomplete && !f->stopping && !f->job->dry_run &&
+		f->stamp.wait_ms == 0) {
 		bool same;
 		enum err e = folder_closing_step(f, &same);
 
@@ -464,8 +467,17 @@ close_phase(struct folder *f)
 			return again(f);
 		}
 	}
+	if (!f->job->dry_run) {
+		enum err e = folder_stamp_close(f);
+
+		if (e == ERR_OK) {
+			folder_enter(f, FOLDER_DONE);
+			e = save(f);
+		}
+		return e;
+	}
 	folder_enter(f, FOLDER_DONE);
-	return f->job->dry_run ? ERR_OK : save(f);
+	return ERR_OK;
 }
 
 static enum err
@@ -556,6 +568,9 @@ folder_step(struct folder *f, int64_t now_ms)
 int64_t
 folder_deadline(const struct folder *f)
 {
+	if (f->phase == FOLDER_CLOSE && f->stamp.wait_ms > 0) {
+		return f->stamp.wait_ms;
+	}
 	return f->phase == FOLDER_DELETE && f->del.wait_ms > 0 ? f->del.wait_ms
 								: -1;
 }

@@ -40,6 +40,7 @@ struct folder_job {
 	bool has_remote, has_local; /* else it is made, if that is allowed */
 	bool local_readonly, remote_readonly;
 	bool push_deletes, pull_deletes, expunge;
+	bool trust_mtime; /* stamps of any file system are believed */
 	bool dry_run;
 	char infosep;
 	enum folder_durability durability;
@@ -75,11 +76,11 @@ enum folder_phase {
 
 /* One local file as a sort record. */
 #define LOCAL_REC 24u
-enum { LOCAL_WHOLE = 1, LOCAL_FOREIGN = 2 };
+enum { LOCAL_WHOLE = 1, LOCAL_FOREIGN = 2, LOCAL_RECORDED = 4 };
 struct local {
 	uint32_t uid, flags;
 	struct rec_name name; /* LOCAL_WHOLE: kept in the name spill */
-	uint8_t where, bits;
+	uint8_t where, bits;  /* LOCAL_RECORDED: not seen, a record says so */
 };
 
 /* One listed message as a sort record; or, in a delta, with hi > 0 a range of
@@ -224,6 +225,17 @@ struct folder {
 		struct sort open;
 		bool sorting;
 	} list;
+
+	struct {
+		struct maildir_stamp first; /* before the scan */
+		uint8_t boot_id[16];
+		bool usable, first_old; /* of this folder; past its grain */
+		bool recorded; /* no scan: the files are as recorded */
+		bool differs;  /* a file will not be as its record says */
+		uint32_t late; /* the scan came when the join was there */
+		uint32_t up;   /* uploads before this pass */
+		int64_t patience, wait_ms;
+	} stamp;
 
 	/* join */
 	struct sort local_sort;

@@ -95,9 +95,11 @@ remove_file(struct folder *f, const struct doomed *d)
 	e = folder_local_name(f, &d->l, &b);
 	buf_cstr(&b);
 	if (e == ERR_OK) {
-		e = fs_unlink(f->box.sub[d->l.where], name);
+		e = maildir_unlink(&f->box, (enum maildir_where)d->l.where,
+			name);
 	}
 	if (e == ERR_NOENT) {
+		f->stamp.differs = true;
 		return ERR_OK; /* renamed meanwhile: next run */
 	}
 	if (e == ERR_OK) {
@@ -202,6 +204,7 @@ look_again(struct folder *f)
 		if (c != NULL) {
 			c->back = true;
 			f->left = true; /* its flags were not looked at */
+			f->stamp.differs = true; /* its flags are not known */
 		}
 	}
 	maildir_scan_end(&scan);

@@ -18,7 +18,8 @@ enum err
 folder_join_begin(struct folder *f)
 {
 	f->have_s = f->have_l = f->have_t = false;
-	f->end_s = f->end_l = f->end_t = false;
+	f->end_s = f->end_t = false;
+	f->end_l = f->stamp.recorded;
 	f->alive = f->forgotten = f->renewed = 0;
 	f->doomed_local = f->doomed_remote = 0;
 	f->there = f->unseen = f->wanted = 0;
@@ -68,6 +69,9 @@ pull_l(struct folder *f)
 		return ERR_OK;
 	}
 	e = folder_local_next(f, &f->l);
+	while (e == ERR_OK && f->l.uid < f->stamp.late) {
+		e = folder_local_next(f, &f->l); /* joined as recorded */
+	}
 	f->have_l = e == ERR_OK;
 	f->end_l = e == ERR_END;
 	return e == ERR_END ? ERR_OK : e;
@@ -149,6 +153,7 @@ extra_file(struct folder *f, const struct local *l, const struct local *first)
 	bool same = false;
 	enum err e;
 
+	f->stamp.differs = true;
 	if (f->job->dry_run) {
 		return ERR_OK;
 	}
@@ -183,6 +188,10 @@ take_local(struct folder *f, uint32_t uid, const struct rec *t,
 	enum err e = ERR_OK;
 
 	*has = false;
+	if (f->stamp.recorded) {
+		*has = t != NULL && t->state == REC_PRESENT;
+		return *has ? folder_local_recorded(f, t, false, out) : ERR_OK;
+	}
 	while (e == ERR_OK && f->have_l && f->l.uid == uid) {
 		struct local l = f->l;
 		int rank = l.bits & LOCAL_FOREIGN ? 0 : 1;
@@ -258,6 +267,7 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 		return e;
 	}
 	told_flags(f, had, p);
+	folder_stamp_flags(f, l->flags, p->t_flags);
 	pend = folder_pend_add(f, PEND_FLAGS, l->uid, recno);
 	pend->flags = p->t_flags;
 	pend->size = s->size != 0 ? s->size : r.size;
@@ -402,6 +412,7 @@ join_uid(struct folder *f, uint32_t uid)
 	struct listed s = {0};
 	const struct rec *t = NULL;
 	uint32_t recno = NO_RECORD;
+	bool told = f->have_s && f->s.uid == uid;
 	enum err e;
 
 	if (f->have_t && f->t.uid == uid) {
@@ -410,7 +421,6 @@ join_uid(struct folder *f, uint32_t uid)
 		c.t = true;
 		c.state = t->state;
 		c.t_flags = t->flags & MAILDIR_FLAGS_SYSTEM;
-		f->alive += t->state == REC_PRESENT;
 		folder_count(f, t, 1);
 	}
 	e = take_local(f, uid, t, &l, &c.l);
@@ -423,6 +433,21 @@ join_uid(struct folder *f, uint32_t uid)
 	sync_plan(&c, &f->policy, &plan);
 	f->left = f->left || (c.s && c.l && !f->policy.pull &&
 		plan.t_flags != c.s_flags);
+	if (f->stamp.recorded && (plan.act == PLAN_DELETE_LOCAL ||
+		(plan.act == PLAN_FLAGS && plan.l_flags != c.l_flags))) {
+		e = folder_local_recorded(f, t, true, &l);
+		if (e == ERR_NOENT) { /* it has not that name: scan, and again */
+			folder_count(f, t, -1);
+			f->have_s = f->have_s || told;
+			f->list.seen -= c.s && !told;
+			return folder_stamp_late(f);
+		}
+		if (e != ERR_OK) {
+			return e;
+		}
+	}
+	folder_stamp_case(f, &c, plan.act);
+	f->alive += c.t && c.state == REC_PRESENT;
 	e = act(f, &plan, &l, t, &s, uid, recno);
 	f->have_t = f->have_t && !c.t;
 	return e;
@@ -438,6 +463,7 @@ settle_one(struct folder *f, const struct doomed *d)
 	if (d->what == DOOM_FORGET) {
 		if (sync_plan_too_many(f->doomed_local,
 			f->alive - f->forgotten)) {
+			f->stamp.differs = true;
 			return ERR_OK; /* the same mishap may be behind it */
 		}
 		e = table_get(&f->table, d->recno, &r);
@@ -454,6 +480,7 @@ settle_one(struct folder *f, const struct doomed *d)
 	if (e == ERR_OK) {
 		e = folder_add_fresh(f, d->l.where, name);
 	}
+	f->stamp.differs |= e == ERR_NOENT;
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
@@ -546,7 +573,8 @@ folder_join_step(struct folder *f)
 	if (f->stopping) {
 		return err_set(ERR_STOPPED, "stopped");
 	}
-	for (int i = 0; i < SLICE && e == ERR_OK; i++) {
+	for (int i = 0; i < SLICE && e == ERR_OK && f->phase == FOLDER_JOIN;
+		i++) {
 		uint32_t uid = UINT32_MAX;
 
 		if (folder_pend_full(f)) {

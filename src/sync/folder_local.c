@@ -74,6 +74,55 @@ compact_name(struct folder *f, const struct local *l, struct buf *out)
 	return e;
 }
 
+/* The record tells the stem as text, or nothing. */
+static enum err
+kept_name(struct folder *f, const struct local *l, struct buf *out)
+{
+	char memory[CFG_NAME];
+	struct maildir_name n;
+	struct buf stem;
+	enum err e = ERR_NOENT;
+
+	BUF_INIT(&stem, memory);
+	if (l->name.kind == NAME_KEPT) {
+		e = heap_get_name(&f->heap, rec_name_offset(&l->name), &stem);
+	}
+	if (e == ERR_OK) {
+		maildir_name_parse(&n, buf_get(&stem), f->fmd5,
+			f->job->infosep);
+		maildir_name_reflag(out, &n, f->job->infosep, l->flags);
+	}
+	return e;
+}
+
+enum err
+folder_local_recorded(struct folder *f, const struct rec *r, bool look,
+	struct local *out)
+{
+	char memory[CFG_NAME];
+	struct fs_stat st;
+	struct buf b;
+	enum err e;
+
+	*out = (struct local){.uid = r->uid,
+		.flags = r->flags & MAILDIR_FLAGS_SYSTEM, .name = r->name,
+		.where = MAILDIR_CUR, .bits = LOCAL_RECORDED};
+	if (!look) {
+		return ERR_OK;
+	}
+	BUF_INIT(&b, memory);
+	e = folder_local_name(f, out, &b);
+	buf_cstr(&b);
+	if (e == ERR_OK) {
+		e = fs_stat(f->box.sub[MAILDIR_CUR], memory, &st);
+	}
+	if (e == ERR_NOENT) {
+		out->where = MAILDIR_NEW;
+		e = fs_stat(f->box.sub[MAILDIR_NEW], memory, &st);
+	}
+	return e;
+}
+
 enum err
 folder_local_name(struct folder *f, const struct local *l, struct buf *out)
 {
@@ -81,7 +130,9 @@ folder_local_name(struct folder *f, const struct local *l, struct buf *out)
 	size_t n = 0;
 	enum err e;
 
-	if ((l->bits & LOCAL_WHOLE) == 0) {
+	if (l->bits & LOCAL_RECORDED && l->name.kind >= NAME_KEPT) {
+		e = kept_name(f, l, out);
+	} else if ((l->bits & LOCAL_WHOLE) == 0) {
 		e = compact_name(f, l, out);
 	} else {
 		e = spill_get(&f->names, rec_name_offset(&l->name), memory,
@@ -199,6 +250,21 @@ folder_spills_end(struct folder *f)
 	spill_end(&f->doomed);
 }
 
+/* The sorter and the walk; what is known of the folder stays. */
+enum err
+folder_scan_start(struct folder *f)
+{
+	folder_arena_take(f);
+	sort_begin(&f->local_sort, f->arena, sizeof(f->arena), LOCAL_REC, 4,
+		f->job->state, "local");
+	f->local_sorting = true;
+	maildir_scan_begin(&f->scan, &f->box, f->walk_buf,
+		sizeof(f->walk_buf));
+	f->scan_open = true;
+	folder_enter(f, FOLDER_SCAN);
+	return ERR_OK;
+}
+
 enum err
 folder_scan_begin(struct folder *f)
 {
@@ -212,16 +278,9 @@ folder_scan_begin(struct folder *f)
 	}
 	folder_spills_end(f);
 	folder_spills_begin(f);
-	folder_arena_take(f);
-	sort_begin(&f->local_sort, f->arena, sizeof(f->arena), LOCAL_REC, 4,
-		f->job->state, "local");
-	f->local_sorting = true;
 	f->stats.up_todo = 0;
-	maildir_scan_begin(&f->scan, &f->box, f->walk_buf,
-		sizeof(f->walk_buf));
-	f->scan_open = true;
-	folder_enter(f, FOLDER_SCAN);
-	return ERR_OK;
+	folder_stamp_begin(f);
+	return f->stamp.recorded ? folder_join_begin(f) : folder_scan_start(f);
 }
 
 enum err
@@ -247,6 +306,10 @@ folder_scan_step(struct folder *f)
 	maildir_scan_end(&f->scan);
 	f->scan_open = false;
 	e = sort_finish(&f->local_sort);
+	if (e == ERR_OK && f->stamp.late) { /* in the middle of a join */
+		folder_enter(f, FOLDER_JOIN);
+		return ERR_OK;
+	}
 	return e == ERR_OK ? folder_join_begin(f) : e;
 }
 
@@ -380,8 +443,7 @@ reflag_name(struct folder *f, const char *old, enum maildir_where where,
 		return err_set(b.err, "a file name is longer than CFG_NAME");
 	}
 	*to_where = flags & MAILDIR_S ? MAILDIR_CUR : where;
-	return fs_rename_new(f->box.sub[where], old, f->box.sub[*to_where],
-		memory);
+	return maildir_rename(&f->box, where, old, *to_where, memory);
 }
 
 enum err
@@ -419,7 +481,6 @@ folder_strip(struct folder *f, const struct local *l, char *out)
 {
 	char memory[CFG_NAME];
 	struct maildir_name n;
-	fs_fd sub = f->box.sub[l->where];
 	struct buf b, to;
 	enum err e;
 
@@ -438,7 +499,8 @@ folder_strip(struct folder *f, const struct local *l, char *out)
 		maildir_name_strip(&to, &n);
 		buf_cstr(&to);
 		e = to.err != ERR_OK ? to.err
-				     : fs_rename_new(sub, memory, sub, out);
+				     : maildir_rename(&f->box, l->where,
+					memory, l->where, out);
 		if (e != ERR_EXIST) {
 			break;
 		}

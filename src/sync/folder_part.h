@@ -56,12 +56,17 @@ void folder_list_end(struct folder *f);
 void folder_spills_begin(struct folder *f);
 void folder_spills_end(struct folder *f);
 enum err folder_scan_begin(struct folder *f);
+enum err folder_scan_start(struct folder *f);
 enum err folder_scan_step(struct folder *f);
 void folder_local_end(struct folder *f);
 enum err folder_local_next(struct folder *f, struct local *out);
 /* The file name of l. */
 enum err folder_local_name(struct folder *f, const struct local *l,
 	struct buf *out);
+/* The file that a record tells; with `look` where it is, ERR_NOENT if it has
+ * another name. */
+enum err folder_local_recorded(struct folder *f, const struct rec *r,
+	bool look, struct local *out);
 void folder_local_enc(const struct local *l, uint8_t out[LOCAL_REC]);
 void folder_local_dec(struct local *l, const uint8_t in[LOCAL_REC]);
 /* l from a file name; may add to the name spill. */
@@ -81,6 +86,18 @@ enum err folder_find_stem(struct folder *f, const char *name,
 	enum maildir_where *where, char *found);
 enum err folder_add_fresh(struct folder *f, enum maildir_where where,
 	const char *name);
+
+/* folder_stamp.c: when the scan may be left out */
+void folder_stamp_begin(struct folder *f); /* before the scan */
+/* Not after all: scans now, and the join goes on where it is. */
+enum err folder_stamp_late(struct folder *f);
+/* What the join finds, and what becomes of flags: files as the records? */
+void folder_stamp_case(struct folder *f, const struct plan_case *c,
+	enum plan_act act);
+void folder_stamp_flags(struct folder *f, uint32_t file, uint32_t rec);
+/* At the end: the stamps into the head, if they may be believed. ERR_AGAIN
+ * while it waits for the grain of their times. */
+enum err folder_stamp_close(struct folder *f);
 
 /* folder_join.c */
 enum err folder_join_begin(struct folder *f);

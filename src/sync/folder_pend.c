@@ -230,8 +230,8 @@ static enum err
 deliver(struct folder *f, struct pend *p)
 {
 	char base_text[CFG_NAME], name[CFG_NAME], tmp[32];
-	fs_fd sub = f->box.sub[p->flags & MAILDIR_S ? MAILDIR_CUR
-						     : MAILDIR_NEW];
+	enum maildir_where to = p->flags & MAILDIR_S ? MAILDIR_CUR
+						     : MAILDIR_NEW;
 	struct buf base, n, t;
 	enum err e;
 
@@ -247,7 +247,7 @@ deliver(struct folder *f, struct pend *p)
 		e = base.err != ERR_OK ? base.err : n.err;
 	}
 	if (e == ERR_OK) {
-		e = fs_rename_new(f->box.tmp, tmp, sub, name);
+		e = maildir_rename(&f->box, MAILDIR_TMP, tmp, to, name);
 	}
 	if (e == ERR_EXIST) { /* delivered before a crash: the same message */
 		e = fs_unlink(f->box.tmp, tmp);
@@ -291,6 +291,7 @@ flush_once(struct folder *f, bool final)
 			f->pend[keep++] = p;
 		}
 	}
+	maildir_watch_read(&f->box);
 	f->pend_n = keep;
 	f->pend_new = 0;
 	f->pend_bytes = 0;

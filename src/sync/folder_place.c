@@ -44,8 +44,7 @@ place(struct folder *f, struct upload *u)
 		}
 		e = placed_name(f, name, u->uid, to);
 		if (e == ERR_OK) {
-			e = fs_rename_new(f->box.sub[where], name,
-				f->box.sub[where], to);
+			e = maildir_rename(&f->box, where, name, where, to);
 		}
 	}
 	if (e == ERR_OK) {
@@ -90,6 +89,7 @@ record_one(struct folder *f, const struct upload *u)
 	enum err e;
 
 	if (folder_recorded(f, u->uid)) {
+		f->stamp.differs = true;
 		return ERR_OK; /* a server that keeps equal messages once */
 	}
 	maildir_name_parse(&n, span_of(u->intent.name), f->fmd5,
@@ -101,6 +101,7 @@ record_one(struct folder *f, const struct upload *u)
 	if (e != ERR_OK) {
 		return e;
 	}
+	folder_stamp_flags(f, l.flags, u->flags);
 	p = folder_pend_add(f, PEND_UP, u->uid, NO_RECORD);
 	p->flags = u->flags;
 	p->size = u->intent.size;

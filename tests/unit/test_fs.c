@@ -777,6 +777,47 @@ stamps_and_grain(void **state)
 	assert_false(fs_stamps_trusted(FS_NONE));
 }
 
+static void
+watched(void **state)
+{
+	fs_fd sub[2], watch;
+	uint64_t sum = 0, want;
+
+	(void)state;
+	assert_int_equal(fs_mkdir(dir, "a", 0700), ERR_OK);
+	assert_int_equal(fs_mkdir(dir, "b", 0700), ERR_OK);
+	assert_int_equal(fs_open_dir(dir, "a", &sub[0]), ERR_OK);
+	assert_int_equal(fs_open_dir(dir, "b", &sub[1]), ERR_OK);
+	if (fs_watch_open(sub, &watch) != ERR_OK) { /* not in every build */
+		assert_int_equal(watch, FS_NONE);
+		assert_int_not_equal(fs_watch_sum(watch, &sum), ERR_OK);
+		fs_close(&sub[0]);
+		fs_close(&sub[1]);
+		skip();
+	}
+	put_file("a/1", "x");
+	assert_int_equal(fs_rename_new(sub[0], "1", sub[1], "2"), ERR_OK);
+	assert_int_equal(fs_unlink(sub[1], "2"), ERR_OK);
+	put_file("a/1", "y");
+	put_file("c", "z"); /* elsewhere */
+	want = 2 * fs_watch_mark(0, true, "1") + fs_watch_mark(0, false, "1") +
+		fs_watch_mark(1, true, "2") + fs_watch_mark(1, false, "2");
+	fs_watch_settle(sub[0]);
+	assert_int_equal(fs_watch_sum(watch, &sum), ERR_OK);
+	assert_true(sum == want);
+	assert_int_equal(fs_watch_sum(watch, &sum), ERR_OK);
+	assert_true(sum == want); /* told once */
+	assert_true(fs_watch_mark(0, true, "1") != fs_watch_mark(1, true, "1"));
+
+	/* The directory goes away: nothing is known any more. */
+	assert_int_equal(fs_unlink(sub[0], "1"), ERR_OK);
+	assert_int_equal(fs_rmdir(dir, "a"), ERR_OK);
+	fs_close(&sub[0]);
+	assert_int_not_equal(fs_watch_sum(watch, &sum), ERR_OK);
+	fs_close(&watch);
+	fs_close(&sub[1]);
+}
+
 #define WITH_ROOT(f) cmocka_unit_test_setup_teardown(f, make_root, drop_root)
 
 int
@@ -803,6 +844,7 @@ main(void)
 		WITH_ROOT(lock_keeps_others_out),
 		WITH_ROOT(sync_all_where_trusted),
 		WITH_ROOT(stamps_and_grain),
+		WITH_ROOT(watched),
 	};
 
 	umask(022);

@@ -1,0 +1,236 @@
+"""The Maildir's side of a run in which little happened: what is read, what is
+written."""
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from mail import lf, message
+from test_durability import disk  # noqa: F401
+from wherry import needs, without, binary
+
+CHANGES = ("write,pwrite64,writev,pwritev,sendto,rename,renameat,renameat2,"
+           "unlink,unlinkat,link,linkat,mkdir,mkdirat,truncate,ftruncate,"
+           "fallocate,utimensat,"
+           "fsync,fdatasync,syncfs,sync_file_range")
+
+
+def trace(w, calls, *args, **more):
+    path = os.path.join(w.dir, "trace")
+    w.run(*args, prefix=list(more.pop("before", ())) + [
+        "strace", "-f", "-qq", "-yy", "-s", "0", "-o", path, "-e",
+        "trace=" + ",".join("?" + c for c in calls.split(","))], **more)
+    with open(path, errors="replace") as f:
+        return [re.sub(r"^\d+ +", "", line) for line in f
+                if "= -1 " not in line]
+
+
+def looked(w, *args, **more):
+    """How often the directories with mail were read in this run."""
+    return len([s for s in trace(w, "getdents64", *args, **more)
+                if re.search(r"<%s\S*/(new|cur)>" % w.root, s)])
+
+
+def writes(lines):
+    """[(file, bytes)] written to files, none of them a socket or terminal."""
+    out = []
+    for s in lines:
+        m = re.match(r"p?writev?(?:64)?\(\d+<(/[^>]*)>.* = (\d+)$", s)
+        if m and not m.group(1).startswith(("/dev/", "/proc/")):
+            out.append((m.group(1), int(m.group(2))))
+    return out
+
+
+def flushes(lines):
+    return [s for s in lines
+            if re.match("fsync|fdatasync|syncfs|sync_file_range", s)]
+
+
+def tree(*tops):
+    """Everything below, with the times at which it was changed."""
+    out = {}
+    for top in tops:
+        for d, _, files in os.walk(top):
+            for n in [d] + [os.path.join(d, f) for f in files]:
+                st = os.stat(n)
+                out[n] = st.st_ino, st.st_mtime_ns, st.st_ctime_ns
+    return out
+
+
+def fill(w, n, size=0):
+    with w.box() as b:
+        b.append_many(message("m%d" % i, size) for i in range(n))
+
+
+@pytest.fixture
+def synced(disk):  # noqa: F811
+    """A folder of 40 that two runs have seen."""
+    w = disk(general={"fsync": "batch"})
+    fill(w, 40)
+    w.sync()
+    w.sync()
+    return w
+
+
+def test_not_read_again(disk):  # noqa: F811
+    """Not even by the run after the one that brought the mail."""
+    w = disk(general={"fsync": "batch"})
+    fill(w, 40)
+    assert looked(w) > 0
+    if "watch" in without(binary()):
+        assert looked(w) > 0
+    assert looked(w) == 0
+    w.check()
+
+
+def test_not_read_after_changes_of_ours(synced):
+    needs("watch")
+    w = synced
+    with w.box() as b:
+        uids = [m.uid for m in b.messages()]
+        b.store(uids[3:6], "+FS")
+        b.store(uids[10:12], "+T")
+        b.c.expunge()
+        b.append(message("late"))
+    assert looked(w) == 0
+    w.check()
+    assert looked(w) == 0
+    w.local.add(lf(message("here")), flags="S")
+    w.local.reflag(w.local.files()[0], "+R")
+    os.unlink(w.local.files()[7])
+    assert looked(w) > 0
+    w.check()
+    assert looked(w) == 0
+    w.check()
+
+
+def test_change_right_after_a_run(synced):
+    """The stamp was old enough to be moved by whatever comes next."""
+    w = synced
+    for i in range(6):
+        with w.box() as b:
+            b.append(message("n%d" % i))
+        w.run()
+        p = w.local.files()[i]
+        if i % 3 == 0:
+            os.unlink(p)
+        elif i % 3 == 1:
+            w.local.reflag(p, "+F")
+        else:
+            w.local.add(lf(message("l%d" % i)))
+        w.sync()
+
+
+def test_others_during_a_run(synced):
+    """Somebody changes the folder while we change it."""
+    w = synced
+    with w.box() as b:
+        b.append(message("new"))
+    path = os.path.join(w.dir, "trace")
+    p = w.start(prefix=["strace", "-qq", "-o", path, "-e",
+                        "trace=renameat2", "-e",
+                        "inject=renameat2:delay_enter=1500000:when=1"])
+    time.sleep(0.9)
+    w.local.add(lf(message("foreign")), flags="S")
+    assert w.finish(p).code == 0
+    w.sync()
+    assert looked(w) == 0
+
+
+def test_names_that_no_record_tells(synced):
+    """A keyword or another program's letters in the name: found all the
+    same, without reading twice."""
+    w = synced
+    files = sorted(w.local.files(), key=lambda p: int(
+        re.search(r",U=(\d+)", p).group(1)))
+    for p in files[5:9]:
+        w.local.reflag(p, "+a")
+    for p in files[10:13]:
+        os.rename(p, p.replace(":2,", ":2,X"))
+    w.sync()
+    w.run()
+    assert looked(w) == 0
+    with w.box() as b:
+        uids = sorted(m.uid for m in b.messages())
+        b.store(uids[2:20], "+F")
+        b.store(uids[6:8], "+T")
+        b.store(uids[11:12], "+T")
+        b.c.expunge()
+    w.sync()
+    kept = [os.path.basename(p) for p in w.local.files()]
+    assert len([n for n in kept if re.search(":2,.*a", n)]) == 2
+    assert len([n for n in kept if re.search(":2,.*X", n)]) == 2
+    w.run()
+    assert looked(w) == 0
+
+
+def test_server_only_20000(disk):  # noqa: F811
+    needs("watch")
+    w = disk(general={"fsync": "batch"})
+    fill(w, 20000, 300)
+    w.run(timeout=200)
+    with w.box() as b:
+        uids = [m.uid for m in b.messages()]
+        b.store(uids[100:110], "+F")
+        b.store(uids[15000:15010], "+T")
+        b.c.expunge()
+        for i in range(10):
+            b.append(message("late%d" % i))
+    assert looked(w, timeout=200) == 0
+    w.check()
+
+
+def other_boot(w):
+    """Words before a command that runs in what looks like another boot."""
+    path = os.path.join(w.dir, "boot")
+    with open(path, "w") as f:
+        f.write("01234567-89ab-cdef-0123-456789abcdef\n")
+    before = ["unshare", "-rm", "sh", "-ec", "mount --bind '%s' "
+              "/proc/sys/kernel/random/boot_id; exec \"$@\"" % path, "sh"]
+    if subprocess.run(before + ["true"], capture_output=True).returncode != 0:
+        pytest.skip("no name spaces for mounts here")
+    return before
+
+
+def test_another_boot_reads(synced):
+    w = synced
+    before = other_boot(w)
+    assert looked(w, before=before) > 0
+    assert looked(w, before=before) == 0
+    assert looked(w) > 0
+    w.check()
+
+
+def test_lost_records_are_noticed(synced):
+    """Clean stamps say nothing about records that are gone."""
+    w = synced
+    state = [os.path.join(w.metadata, d, "wherry", f, "table")
+             for d in os.listdir(w.metadata) if d.startswith("Account")
+             for f in os.listdir(os.path.join(w.metadata, d, "wherry"))
+             if len(f) == 32]
+    assert len(state) == 1
+    with open(state[0], "r+b") as f:
+        f.seek(32 * 6)
+        f.write(b"\xff" * 32)
+    w.sync()
+    assert len(w.local.files()) == 40
+    w.run()
+    os.unlink(state[0])
+    w.sync()
+    assert len(w.local.files()) == 40
+    shutil.rmtree(os.path.dirname(state[0]))
+    w.sync()
+    assert len(w.local.files()) == 40
+
+
+def test_nothing_is_written(synced):
+    w = synced
+    before = tree(w.root, w.metadata)
+    lines = trace(w, CHANGES)
+    assert writes(lines) == []
+    assert flushes(lines) == []
+    assert [s for s in lines if re.match("rename|unlink|mkdir|link", s)] == []
+    assert tree(w.root, w.metadata) == before
