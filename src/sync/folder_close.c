@@ -146,24 +146,31 @@ compare(struct folder *f, bool *same)
 	return e == ERR_END ? ERR_OK : e;
 }
 
+/* A listing of everything was complete. Not written for its own sake: a run
+ * that finds nothing writes nothing, unless it was time for it. */
+static void
+note_listed(struct folder *f)
+{
+	struct head *h = &f->head;
+	int64_t now = sys_time();
+
+	if (f->list.kind == LIST_WINDOWS && now > 0 && now <= UINT32_MAX &&
+		(f->table_touched || head_due(h->listed_at, f->modseq > 0
+			? f->job->audit_s : f->job->flag_check_s, now))) {
+		h->listed_at = (uint32_t)now;
+	}
+}
+
 static void
 agree(struct folder *f, const struct folder_status *is)
 {
-	struct head *h = &f->head, was = *h;
-	int64_t now = sys_time();
+	struct head *h = &f->head;
 
 	h->uidnext = is->uidnext > 0 ? is->uidnext : f->table.last_uid + 1;
 	h->messages = is->messages;
 	h->unseen = f->unseen;
 	h->modseq = is->modseq;
 	f->agreed = true;
-	/* Not written for its own sake: a run that finds nothing writes
-	 * nothing, unless it was time for it. */
-	if (f->list.kind == LIST_WINDOWS && now > 0 && now <= UINT32_MAX &&
-		(head_due(was.listed_at, is->modseq > 0 ? f->job->audit_s
-			: f->job->flag_check_s, now) || f->table_touched)) {
-		h->listed_at = (uint32_t)now;
-	}
 }
 
 enum err
@@ -175,6 +182,7 @@ folder_closing_step(struct folder *f, bool *same)
 	enum err e = ERR_OK;
 
 	*same = true;
+	note_listed(f);
 	if (f->left || (f->wanted > 0 && f->policy.pull)) {
 		return ERR_OK; /* not all was taken over */
 	}

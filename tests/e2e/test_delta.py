@@ -118,6 +118,30 @@ def test_left_marked(servers, make):
             assert [m.flags for m in b.messages()].count("T") == 1
 
 
+@pytest.mark.parametrize("side", ["local", "remote"])
+def test_deletes_not_carried_over(make, side):
+    """Sides that differ for ever are no reason to list everything again."""
+    w = make(**{side: {"sync_deletes": "no"}})
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(5))
+        w.sync()
+        if side == "remote":
+            b.delete(b.messages()[2].uid)
+        else:
+            os.unlink(w.local.find("m2"))
+        w.run()
+        w.local.reflag(w.local.find("m3"), "+S")
+        b.append(message("there"))
+        w.run()
+        r = w.run("-d", "imap")
+        assert sum(c.startswith("SELECT") for c in sent(r)) == 1
+        assert any("QRESYNC (" in c for c in sent(r))
+        here = {m.flags for m in w.local.messages()}
+        assert len(w.local.files()) == 5 + (side == "remote")
+        assert len(b.messages()) == 5 + (side == "local")
+        assert {m.flags for m in b.messages()} == here == {"", "S"}
+
+
 def test_bytes_of_20000(w):
     """A few KB, whatever the folder holds."""
     with w.box() as b:
