@@ -239,6 +239,12 @@
 #define CFG_ADVICE 1
 #endif
 
+/* A large message that was cut off in the middle goes on where it ended. Costs
+ * about 200 bytes per folder slot. */
+#ifndef CFG_RESUME
+#define CFG_RESUME 1
+#endif
+
 /* The option --stats, which ends a run with a line of what it cost. */
 #ifndef CFG_STATS
 #define CFG_STATS 1
@@ -401,8 +407,8 @@
 #endif
 #if (CFG_TLS_MBEDTLS | CFG_TLS_BEARSSL | CFG_TLS_NONE | CFG_CRAM_MD5 | \
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
-	CFG_ADVICE | CFG_STATS | CFG_COMPRESS | CFG_WATCH | CFG_HELP | \
-	CFG_OLD_CIPHERS) & ~1
+	CFG_ADVICE | CFG_RESUME | CFG_STATS | CFG_COMPRESS | CFG_WATCH | \
+	CFG_HELP | CFG_OLD_CIPHERS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 

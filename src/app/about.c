@@ -20,6 +20,7 @@ static const struct {
 	{"show-cert", CFG_SHOW_CERT},
 	{"progress", CFG_PROGRESS},
 	{"advice", CFG_ADVICE},
+	{"resume", CFG_RESUME},
 	{"stats", CFG_STATS},
 	{"compress", CFG_COMPRESS},
 	{"watch", CFG_WATCH},

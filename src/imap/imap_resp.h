@@ -55,7 +55,9 @@ enum imap_ev {
 			     * tag (0 untagged), code, set 0 source 1 dest.
 			     * (APPENDUID: 1), lo, hi, value = uidvalidity */
 	IMAP_EV_FETCH_BEGIN, /* num: sequence number */
-	IMAP_EV_BODY_BEGIN, /* size, section; nil */
+	IMAP_EV_BODY_BEGIN, /* size, section; nil; partial: it begins at byte
+			     * value of the message; fetch: what was said of
+			     * it before */
 	IMAP_EV_BODY_DATA,  /* data */
 	IMAP_EV_BODY_END,
 	IMAP_EV_FETCH_END   /* fetch */
@@ -145,7 +147,7 @@ struct imap_event {
 	uint32_t num, lo, hi, flags, attrs;
 	uint64_t value, size, caps, append_limit;
 	uint32_t count;
-	bool has_count, earlier, nil;
+	bool has_count, earlier, nil, partial;
 	uint8_t set;
 	char sep;
 	enum imap_section section;

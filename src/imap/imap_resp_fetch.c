@@ -31,6 +31,7 @@ static enum imap_resp_step
 begin_item(struct imap_resp *r, struct span name)
 {
 	r->ev.section = IMAP_SECTION_ALL;
+	r->ev.partial = false;
 	r->first = true;
 	if (span_iis(name, "UID")) {
 		return begin_number(r, ITEM_UID);
@@ -206,6 +207,17 @@ begin_body(struct imap_resp *r, uint64_t size, enum imap_resp_state state)
 	return imap_resp_event(r, IMAP_EV_BODY_BEGIN, state);
 }
 
+/* Where a part of a body begins: "<5>", of some "<5.10>". */
+static enum imap_resp_step
+body_part(struct imap_resp *r, struct span s)
+{
+	r->ev.value = UINT64_MAX;
+	s = span_upto(s, span_find(s, '>'));
+	s = span_from(span_upto(s, span_find(s, '.')), 1);
+	r->ev.partial = !span_u64(s, &r->ev.value) || r->ev.value != 0;
+	return STEP_MORE;
+}
+
 static enum imap_resp_step
 on_body_value(struct imap_resp *r, const struct imap_tok *t)
 {
@@ -220,7 +232,7 @@ on_body_value(struct imap_resp *r, const struct imap_tok *t)
 			return begin_body(r, 0, FETCH_BODY_CLOSE);
 		}
 		if (t->first == '<') {
-			return STEP_MORE; /* where a part of a body begins */
+			return body_part(r, t->s);
 		}
 		return imap_resp_fail(r, t);
 	default:

@@ -586,6 +586,9 @@ folder_end(struct folder *f)
 {
 	enum err e = ERR_OK;
 
+	if (CFG_RESUME) {
+		folder_resume_keep(f);
+	}
 	folder_body_drop(f);
 	fs_close(&f->up.fd);
 	if (f->phase != FOLDER_DONE && f->state_open && f->box_open &&

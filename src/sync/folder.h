@@ -156,10 +156,15 @@ struct want { /* a message of a download set */
 	uint32_t uid, recno, size;
 	uint8_t flags, got;
 };
+/* What has come of a message that was cut off (folder_resume.c). */
+struct part {
+	uint32_t uid; /* 0: none */
+	uint64_t have, bytes, size;
+};
 struct want_set {
 	uint32_t n, left, next; /* next: expected to be answered next */
 	uint64_t bytes;
-	bool busy, alone;
+	bool busy, alone, part; /* part: of one message, the rest */
 	struct want m[CFG_SET_MESSAGES];
 };
 
@@ -265,17 +270,22 @@ struct folder {
 		fs_fd fd;
 		uint32_t tmp;
 		bool open, bad, cr, is_key;
-		uint64_t bytes;
+		uint32_t uid; /* if it was told before the body, else 0 */
+		uint64_t bytes, size; /* of the literal: came, all */
+		uint64_t file_n;      /* written to the file */
+		struct part kept;     /* in its name; uid 0: a number */
 		struct sync_key key;
 		enum err err;
 		size_t out_n;
 	} body;
 	uint32_t tmp_seq;
+	struct part part; /* found in tmp/, to go on with */
 
 	struct {
 		uint32_t at;	/* record to look at next, downwards */
 		uint32_t left;	/* WANTED records not yet asked for */
 		uint32_t again_n, again_at;
+		uint32_t resumed; /* UID that was asked for as a part */
 		bool begun;
 	} down;
 

@@ -13,10 +13,21 @@
 #define OUT 16384u
 _Static_assert(OUT <= CFG_SORT_ARENA, "the sort arena holds the output");
 
+/* Of the file in tmp/. */
+void
+folder_body_name(const struct folder *f, struct buf *out)
+{
+	if (CFG_RESUME && f->body.kept.uid != 0) {
+		folder_resume_name(f, &f->body.kept, out);
+	} else {
+		folder_tmp_name(f->body.tmp, out);
+	}
+}
+
 void
 folder_body_drop(struct folder *f)
 {
-	char name[32];
+	char name[FOLDER_TMP_NAME];
 	struct buf b;
 
 	if (!f->body.open) {
@@ -26,18 +37,19 @@ folder_body_drop(struct folder *f)
 	if (f->body.fd != FS_NONE) {
 		fs_close(&f->body.fd);
 		BUF_INIT(&b, name);
-		folder_tmp_name(f->body.tmp, &b);
+		folder_body_name(f, &b);
 		(void)fs_unlink(f->box.tmp, name);
 	}
 }
 
-static void
-write_out(struct folder *f)
+void
+folder_body_write(struct folder *f)
 {
 	if (f->body.out_n > 0 && f->body.err == ERR_OK &&
 		f->body.fd != FS_NONE) {
 		f->body.err = fs_write(f->body.fd, f->arena, f->body.out_n);
 	}
+	f->body.file_n += f->body.out_n;
 	f->body.out_n = 0;
 }
 
@@ -45,7 +57,7 @@ static void
 put(struct folder *f, char c)
 {
 	if (f->body.out_n == OUT) {
-		write_out(f);
+		folder_body_write(f);
 	}
 	f->arena[f->body.out_n++] = (uint8_t)c;
 }
@@ -62,7 +74,7 @@ put_span(struct folder *f, struct span s)
 		f->body.out_n += n;
 		s = span_from(s, n);
 		if (f->body.out_n == OUT) {
-			write_out(f);
+			folder_body_write(f);
 		}
 	}
 }
@@ -92,7 +104,11 @@ begin(struct folder *f, const struct imap_event *ev)
 	f->body.open = true;
 	f->body.bad = ev->nil;
 	f->body.cr = false;
-	f->body.bytes = 0;
+	f->body.uid = ev->fetch.has_uid ? ev->fetch.uid : 0;
+	f->body.bytes = f->body.file_n = 0;
+	f->body.size = ev->size;
+	f->body.kept.uid = 0;
+	f->body.kept.have = 0;
 	f->body.out_n = 0;
 	f->body.err = ERR_OK;
 	f->body.fd = FS_NONE;
@@ -102,6 +118,10 @@ begin(struct folder *f, const struct imap_event *ev)
 		return;
 	}
 	f->body.tmp = ++f->tmp_seq;
+	if (CFG_RESUME && ev->partial) {
+		f->body.err = folder_resume_open(f, ev);
+		return;
+	}
 	BUF_INIT(&b, name);
 	folder_tmp_name(f->body.tmp, &b);
 	f->body.err = fs_open(f->box.tmp, name,
@@ -124,13 +144,16 @@ folder_body_event(struct folder *f, const struct imap_event *ev)
 		if (f->body.fd != FS_NONE) {
 			convert(f, ev->data);
 			f->stats.down_bytes += ev->data.n;
+			if (CFG_RESUME) {
+				folder_resume_step(f);
+			}
 		}
 		return f->body.err;
 	case IMAP_EV_BODY_END:
 		if (f->body.cr) {
 			put(f, '\r');
 		}
-		write_out(f);
+		folder_body_write(f);
 		return f->body.err;
 	default:
 		return ERR_OK;

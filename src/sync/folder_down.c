@@ -42,7 +42,15 @@ send_set(struct folder *f, uint32_t slot)
 		(void)imap_set_add(&set, w->m[i].uid); /* equal ones: once */
 	}
 	imap_set_end(f->conn, &set);
-	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[])");
+	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[]");
+	if (CFG_RESUME && w->part) {
+		imap_text(f->conn, "<");
+		imap_number(f->conn, f->part.have);
+		imap_text(f->conn, ".");
+		imap_number(f->conn, f->part.size - f->part.have + 1);
+		imap_text(f->conn, ">");
+	}
+	imap_text(f->conn, ")");
 	e = imap_end(f->conn, w->bytes);
 	w->busy = e == ERR_OK;
 	return e;
@@ -56,12 +64,13 @@ gather(struct folder *f, struct want_set *w)
 	struct rec r;
 
 	w->bytes = 0;
-	w->alone = false;
+	w->alone = w->part = false;
 	while (f->down.at > 0 && f->down.left > 0 && at > 0 &&
 		w->bytes < CFG_SET_BYTES) {
 		f->down.at--;
 		if (table_get(&f->table, f->down.at, &r) != ERR_OK ||
-			r.state != REC_WANTED) {
+			r.state != REC_WANTED ||
+			(CFG_RESUME && r.uid == f->down.resumed)) {
 			continue;
 		}
 		w->m[--at] = (struct want){.uid = r.uid,
@@ -75,11 +84,38 @@ gather(struct folder *f, struct want_set *w)
 	memmove(w->m, w->m + at, w->n * sizeof(w->m[0]));
 }
 
+/* The rest of a message that was cut off, alone and first. */
+static void
+take_part(struct folder *f, struct want_set *w)
+{
+	struct rec r;
+	uint32_t recno;
+
+	if (table_find(&f->table, f->part.uid, &r, &recno) != ERR_OK ||
+		r.state != REC_WANTED) {
+		folder_resume_forget(f);
+		return;
+	}
+	f->down.resumed = r.uid;
+	f->down.left -= f->down.left > 0;
+	w->m[0] = (struct want){.uid = r.uid, .recno = recno, .size = r.size,
+		.flags = (uint8_t)(r.flags & MAILDIR_FLAGS_SYSTEM)};
+	w->n = w->left = 1;
+	w->next = 0;
+	w->alone = false;
+	w->part = true;
+	w->bytes = f->part.size - f->part.have;
+}
+
 static enum err
 fill(struct folder *f, uint32_t slot)
 {
 	struct want_set *w = &f->sets[slot];
 
+	if (CFG_RESUME && w->n == 0 && f->part.uid != 0 &&
+		f->down.resumed == 0) {
+		take_part(f, w);
+	}
 	if (w->n == 0) { /* else gathered before, but there was no room */
 		gather(f, w);
 	}
@@ -92,6 +128,7 @@ fill(struct folder *f, uint32_t slot)
 		w->n = w->left = 1;
 		w->next = 0;
 		w->alone = true;
+		w->part = false;
 		w->bytes = CFG_SET_BYTES;
 		return send_set(f, slot);
 	}
@@ -115,7 +152,8 @@ folder_down_step(struct folder *f)
 {
 	bool busy = false;
 
-	if (f->stopping && !f->body.open) {
+	if (f->stopping && (!f->body.open ||
+		(CFG_RESUME && folder_resume_worth(f)))) {
 		return err_set(ERR_STOPPED, "stopped");
 	}
 	if (!f->down.begun) {
@@ -164,6 +202,20 @@ find(struct folder *f, uint32_t uid, struct want_set **set)
 	return NULL;
 }
 
+/* What was kept of it was kept for nothing: a number is enough from here. */
+static enum err
+no_part(struct folder *f)
+{
+	char from[FOLDER_TMP_NAME], to[FOLDER_TMP_NAME];
+	struct buf a, b;
+
+	BUF_INIT(&a, from);
+	BUF_INIT(&b, to);
+	folder_body_name(f, &a);
+	folder_tmp_name(f->body.tmp, &b);
+	return fs_rename(f->box.tmp, from, f->box.tmp, to);
+}
+
 /* The file in tmp/ is complete: its date, its durability. */
 static enum err
 complete(struct folder *f, const struct imap_fetch *fetch)
@@ -177,6 +229,9 @@ complete(struct folder *f, const struct imap_fetch *fetch)
 		e = fs_sync(f->body.fd);
 	}
 	fs_close(&f->body.fd);
+	if (CFG_RESUME && e == ERR_OK && f->body.kept.uid != 0) {
+		e = no_part(f);
+	}
 	f->body.open = false;
 	return e;
 }
@@ -234,6 +289,9 @@ set_answered(struct folder *f, const struct imap_event *ev)
 	struct want_set *w = &f->sets[ev->cookie & 1];
 
 	w->busy = false;
+	if (CFG_RESUME && w->part) {
+		folder_resume_forget(f); /* unless it was used up */
+	}
 	for (uint32_t j = 0; j < w->n && w->left > 0; j++) {
 		if (w->m[j].got) {
 			continue;

@@ -151,6 +151,8 @@ enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
 /* What the records say of the server (there, unseen, wanted): one more, one
  * less. */
 void folder_count(struct folder *f, const struct rec *r, int by);
+#define FOLDER_TMP "wherry." /* begins our names in tmp/ */
+#define FOLDER_TMP_NAME 96
 void folder_tmp_name(uint32_t tmp, struct buf *out);
 void folder_tmp_clean(struct folder *f);
 
@@ -162,6 +164,22 @@ enum err folder_store_event(struct folder *f, const struct imap_event *ev);
 /* folder_body.c: a literal on its way to tmp/ or into a key */
 enum err folder_body_event(struct folder *f, const struct imap_event *ev);
 void folder_body_drop(struct folder *f);
+void folder_body_write(struct folder *f); /* what gathered, to the file */
+void folder_body_name(const struct folder *f, struct buf *out);
+
+/* folder_resume.c: a message that was cut off goes on where it ended */
+void folder_resume_name(const struct folder *f, const struct part *p,
+	struct buf *out);
+/* A name in tmp/; true: it is one to go on with, and f->part. */
+bool folder_resume_found(struct folder *f, const char *name);
+void folder_resume_forget(struct folder *f); /* removes f->part */
+/* The answer that begins inside the message: body.bad if it does not fit. */
+enum err folder_resume_open(struct folder *f, const struct imap_event *ev);
+/* Is enough there of the message under way to be kept? */
+bool folder_resume_worth(const struct folder *f);
+enum err folder_resume_save(struct folder *f);
+void folder_resume_step(struct folder *f); /* saves now and then */
+void folder_resume_keep(struct folder *f); /* the folder ends */
 
 /* folder_down.c */
 enum err folder_down_step(struct folder *f);

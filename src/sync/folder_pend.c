@@ -12,7 +12,6 @@
 
 #include "sync/folder_part.h"
 
-#define TMP_PREFIX "wherry."
 #define SYNCFS_FROM 16 /* results in a batch, from which on syncfs is used */
 
 bool
@@ -89,13 +88,13 @@ folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 void
 folder_tmp_name(uint32_t tmp, struct buf *out)
 {
-	buf_str(out, TMP_PREFIX);
+	buf_str(out, FOLDER_TMP);
 	buf_u64(out, tmp);
 	buf_cstr(out);
 }
 
-/* What an earlier run left in tmp/; nobody else uses our prefix there, and
- * the folder is locked. */
+/* What an earlier run left in tmp/, but for a message to go on with; nobody
+ * else uses our prefix there, and the folder is locked. */
 void
 folder_tmp_clean(struct folder *f)
 {
@@ -108,7 +107,8 @@ folder_tmp_clean(struct folder *f)
 		return;
 	}
 	while (fs_walk_next(&w, &name, &type) == ERR_OK) {
-		if (span_starts(span_of(name), SPAN(TMP_PREFIX))) {
+		if (span_starts(span_of(name), SPAN(FOLDER_TMP)) &&
+			!(CFG_RESUME && folder_resume_found(f, name))) {
 			(void)fs_unlink(f->box.tmp, name);
 		}
 	}

@@ -188,6 +188,9 @@ events_line(struct buf *b, const struct imap_event *ev)
 	case IMAP_EV_BODY_BEGIN:
 		buf_fmt(b, " %s %llu%s", sections[ev->section],
 			(unsigned long long)ev->size, ev->nil ? " nil" : "");
+		if (ev->partial) {
+			buf_fmt(b, " from %llu", (unsigned long long)ev->value);
+		}
 		break;
 	case IMAP_EV_FETCH_END:
 		events_fetch(b, &ev->fetch);

@@ -425,7 +425,7 @@ static const struct row body_rows[] = {
 		"FETCH 5\nBODY header 1\nDATA d\nBODY_END\nFETCH_END 5 body\n"},
 	{"* 5 FETCH (BODY[]<5.10> {1}\r\nx BODY[1]<0>{1}\r\ny BODY[TEXT] NIL "
 		"BODY[1.MIME] \"z\" UID 3)\r\n",
-		"FETCH 5\nBODY all 1\nDATA x\nBODY_END\nBODY other 1\nDATA y\n"
+		"FETCH 5\nBODY all 1 from 5\nDATA x\nBODY_END\nBODY other 1\nDATA y\n"
 		"BODY_END\nBODY other 0 nil\nBODY_END\nBODY other 1\nDATA z\n"
 		"BODY_END\nFETCH_END 5 uid 3 body\n"},
 	{"* 5 FETCH (BODY[] x)\r\n", "FETCH 5\nERROR -11 server sent \"x\" "
