@@ -59,6 +59,7 @@ enc(const struct head *h, uint8_t p[SLOT])
 	le_put32(p + 40, h->gone);
 	p[44] = (uint8_t)h->mode;
 	p[45] = h->stamp_clean ? 1 : 0;
+	p[46] = h->unflushed ? 1 : 0;
 	le_put64(p + 48, h->modseq);
 	put_stamp(p + 56, &h->stamp[0]);
 	put_stamp(p + 56 + STAMP, &h->stamp[1]);
@@ -89,6 +90,7 @@ dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 	h->gone = le_get32(p + 40);
 	h->mode = (enum head_mode)p[44];
 	h->stamp_clean = p[45] != 0;
+	h->unflushed = p[46] != 0;
 	h->modseq = le_get64(p + 48);
 	get_stamp(&h->stamp[0], p + 56);
 	get_stamp(&h->stamp[1], p + 56 + STAMP);

@@ -30,6 +30,7 @@ struct head {
 	bool stamp_clean; /* the Maildir was then as the records say */
 	struct fs_stamp stamp[2]; /* new/, cur/ */
 	uint8_t boot_id[16];	  /* the boot that the stamps are of */
+	bool unflushed; /* files were recorded in that boot without a flush */
 	uint8_t fmd5[16];
 	uint8_t identity[16]; /* MD5 of "server\nuser\nremote folder" */
 };

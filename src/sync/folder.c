@@ -196,8 +196,11 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 		.push_deletes = job->push_deletes,
 		.permanent = IMAP_FLAGS_SYSTEM};
 	folder_spills_begin(f);
+	f->boot_known = sys_boot_id(f->boot_id);
 	e = open_state(f);
 	if (e == ERR_OK) {
+		f->doubt = f->head.unflushed && (!f->boot_known ||
+			memcmp(f->head.boot_id, f->boot_id, 16) != 0);
 		hex_fmd5(f);
 		e = open_box(f);
 	}
@@ -387,6 +390,7 @@ head_changed(const struct folder *f)
 		a->modseq != b->modseq || a->listed_at != b->listed_at ||
 		a->alive != b->alive || a->mode != b->mode ||
 		a->stamp_clean != b->stamp_clean ||
+		a->unflushed != b->unflushed ||
 		(a->stamp_clean && (memcmp(a->boot_id, b->boot_id, 16) != 0 ||
 			memcmp(a->stamp, b->stamp, sizeof(a->stamp)) != 0)) ||
 		memcmp(a->fmd5, b->fmd5, 16) != 0 ||

@@ -196,6 +196,9 @@ struct folder {
 	char fmd5[33];
 	bool box_open, state_open, table_touched;
 	bool sync_each; /* every file by itself, not by syncfs */
+	uint8_t boot_id[16];
+	bool boot_known;
+	bool doubt;	/* files may have been lost in a power cut (fsync = off) */
 	bool foreign;	/* stamps are of another machine's clock, or unknown */
 	bool host_known; /* host: the heap's number for the names we give */
 	uint8_t host;
@@ -233,7 +236,6 @@ struct folder {
 
 	struct {
 		struct maildir_stamp first; /* before the scan */
-		uint8_t boot_id[16];
 		bool usable, first_old; /* of this folder; past its grain */
 		bool recorded; /* no scan: the files are as recorded */
 		bool differs;  /* a file will not be as its record says */

@@ -230,6 +230,21 @@ want(struct folder *f, const struct listed *s)
 	return folder_record(f, NO_RECORD, &r);
 }
 
+/* Its file was recorded and not flushed, and the system started anew: lost, and
+ * not removed by anybody. */
+static enum err
+fetch_again(struct folder *f, const struct rec *t)
+{
+	struct rec r = *t;
+
+	if (!f->policy.pull) {
+		return ERR_OK;
+	}
+	f->stats.down_todo++;
+	r.state = REC_WANTED;
+	return folder_record(f, f->t_recno, &r);
+}
+
 static void
 told_flags(struct folder *f, uint32_t l_flags, const struct plan *p)
 {
@@ -350,6 +365,9 @@ act(struct folder *f, const struct plan *p, struct local *l,
 		return ERR_OK;
 	}
 	switch (p->act) {
+	case PLAN_DELETE_REMOTE:
+		return f->doubt ? fetch_again(f, t)
+				: doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_WANT:
 		return want(f, s);
 	case PLAN_DOWNLOAD:
@@ -359,8 +377,6 @@ act(struct folder *f, const struct plan *p, struct local *l,
 		return adopt(f, p, l, t, s, recno);
 	case PLAN_FLAGS:
 		return folder_agree(f, p, l, t, s, recno);
-	case PLAN_DELETE_REMOTE:
-		return doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_DELETE_LOCAL:
 		/* Wanted, never brought: only our own name proves the file. */
 		return doom(f, t->state != REC_WANTED || own_name(l)

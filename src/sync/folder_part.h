@@ -89,6 +89,8 @@ enum err folder_add_fresh(struct folder *f, enum maildir_where where,
 
 /* folder_stamp.c: when the scan may be left out */
 void folder_stamp_begin(struct folder *f); /* before the scan */
+/* The boot that h is of from now on; its stamps are not, if that changes. */
+void folder_stamp_boot(const struct folder *f, struct head *h);
 /* Not after all: scans now, and the join goes on where it is. */
 enum err folder_stamp_late(struct folder *f);
 /* What the join finds, and what becomes of flags: files as the records? */

@@ -36,17 +36,27 @@ folder_pend_add(struct folder *f, enum pend_what what, uint32_t uid,
 }
 
 /* A record means something only under its UIDVALIDITY, so the head that tells
- * it is durable before the first one. */
+ * it is durable before the first one; and so is it before one that may outlive
+ * its file in a power cut. */
 static enum err
 begin_head(struct folder *f)
 {
+	struct head h = f->old_head;
 	enum err e;
 
-	f->head.uidvalidity = f->uidvalidity;
-	f->head.mode = HEAD_INITIAL; /* until a whole run has ended */
-	e = head_save(f->job->state, &f->head);
+	if (h.uidvalidity == 0) {
+		f->head.uidvalidity = f->uidvalidity;
+		f->head.mode = HEAD_INITIAL; /* until a whole run has ended */
+		h = f->head;
+	}
+	if (f->job->durability == FOLDER_OFF && !h.unflushed) {
+		folder_stamp_boot(f, &h);
+		folder_stamp_boot(f, &f->head);
+		h.unflushed = f->head.unflushed = true;
+	}
+	e = head_save(f->job->state, &h);
 	if (e == ERR_OK) {
-		f->old_head = f->head;
+		f->old_head = h;
 	}
 	return e;
 }
@@ -66,7 +76,8 @@ folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 {
 	struct rec old;
 
-	if (f->old_head.uidvalidity == 0) {
+	if (f->old_head.uidvalidity == 0 ||
+		(f->job->durability == FOLDER_OFF && !f->head.unflushed)) {
 		enum err e = begin_head(f);
 
 		if (e != ERR_OK) {

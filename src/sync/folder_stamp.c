@@ -43,7 +43,7 @@ static bool
 same(const struct folder *f, const struct maildir_stamp *s)
 {
 	return f->head.stamp_clean &&
-		memcmp(f->head.boot_id, f->stamp.boot_id, 16) == 0 &&
+		memcmp(f->head.boot_id, f->boot_id, 16) == 0 &&
 		memcmp(f->head.stamp, s->sub, sizeof(s->sub)) == 0;
 }
 
@@ -70,7 +70,7 @@ folder_stamp_begin(struct folder *f)
 	memset(&f->stamp, 0, sizeof(f->stamp));
 	f->stamp.up = f->stats.up;
 	f->stamp.usable = (!f->foreign || f->job->trust_mtime) &&
-		sys_boot_id(f->stamp.boot_id);
+		f->boot_known;
 	if (!f->stamp.usable) {
 		return;
 	}
@@ -80,6 +80,14 @@ folder_stamp_begin(struct folder *f)
 		!f->table.healed && count(f, &n) && n == f->head.alive;
 	f->stamp.first_old = f->stamp.usable && !f->stamp.recorded &&
 		!watched(f) && past_grain(f, &f->stamp.first, &wait);
+}
+
+void
+folder_stamp_boot(const struct folder *f, struct head *h)
+{
+	h->stamp_clean = h->stamp_clean &&
+		memcmp(h->boot_id, f->boot_id, 16) == 0;
+	memcpy(h->boot_id, f->boot_id, 16);
 }
 
 enum err
@@ -136,6 +144,13 @@ folder_stamp_close(struct folder *f)
 	int64_t wait;
 	enum err e = folder_flush(f, true);
 
+	if (e == ERR_OK && f->doubt && !f->incomplete && !f->stopping) {
+		/* What is there now has survived. */
+		f->head.unflushed = f->job->durability == FOLDER_OFF &&
+			f->table_touched;
+		folder_stamp_boot(f, &f->head);
+		f->doubt = false;
+	}
 	if (e != ERR_OK || !f->stamp.usable) {
 		return e;
 	}
@@ -156,7 +171,7 @@ folder_stamp_close(struct folder *f)
 	}
 	if (alone(f, &now) && count(f, &f->head.alive)) {
 		memcpy(f->head.stamp, now.sub, sizeof(now.sub));
-		memcpy(f->head.boot_id, f->stamp.boot_id, 16);
+		folder_stamp_boot(f, &f->head);
 		f->head.stamp_clean = true;
 	}
 	return ERR_OK;

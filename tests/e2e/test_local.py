@@ -204,6 +204,33 @@ def test_another_boot_reads(synced):
     w.check()
 
 
+def test_power_cut_without_flushes(disk):  # noqa: F811
+    """fsync = off: what is missing after another start was lost, not
+    removed; what is missing otherwise was removed."""
+    w = disk(general={"fsync": "off"})
+    before = other_boot(w)
+    fill(w, 40)
+    w.sync()
+    for p in w.local.files()[:3]:
+        os.unlink(p)
+    w.sync()
+    assert len(w.local.files()) == 37
+    for p in w.local.files()[:30]:
+        os.unlink(p)
+    w.sync(prefix=before)
+    assert len(w.local.files()) == 37
+    # In that boot it is a deletion again.
+    os.unlink(w.local.files()[0])
+    w.sync(prefix=before)
+    assert len(w.local.files()) == 36
+    # With flushes nothing is lost, and a deletion is one in any boot.
+    w.configure(general={"fsync": "batch"})
+    w.sync()
+    os.unlink(w.local.files()[0])
+    w.sync(prefix=before)
+    assert len(w.local.files()) == 35
+
+
 def test_lost_records_are_noticed(synced):
     """Clean stamps say nothing about records that are gone."""
     w = synced

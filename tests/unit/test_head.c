@@ -33,6 +33,7 @@ sample(void)
 	h.mode = HEAD_REMAP;
 	h.stamp_clean = true;
 	for (unsigned i = 0; i < 2; i++) {
+		h.unflushed = i == 1;
 		h.stamp[i].dev = 0xf0f1f2f3f4f5f6f7u + i;
 		h.stamp[i].ino = 0xe0e1e2e3e4e5e6e7u + i;
 		h.stamp[i].mtime_s = -1 - (int64_t)i;
