@@ -164,6 +164,17 @@ class Bench:
                 return
         self.cells.append(cell)
 
+    def job(self, job, loaded):
+        mail = sets.Set(job.set, job.scale)
+        base = "bench%s%d" % (job.set.lower(), mail.messages)
+        if base not in loaded:
+            self.say("# %s" % mail.title())
+            self.server.load(base, mail)
+            loaded[base] = mail
+        with line.Relay(self.server.tls_port, job.line) as relay:
+            for _ in range(self.o.rounds):
+                self.round(job, mail, relay, base)
+
     def run(self, jobs):
         """Sets are loaded once, when the first job needs them."""
         end = time.monotonic() + self.o.budget * 60
@@ -173,15 +184,12 @@ class Bench:
             if time.monotonic() > end:
                 left.append(job)
                 continue
-            mail = sets.Set(job.set, job.scale)
-            base = "bench%s%d" % (job.set.lower(), mail.messages)
-            if base not in loaded:
-                self.say("# %s" % mail.title())
-                self.server.load(base, mail)
-                loaded[base] = mail
-            with line.Relay(self.server.tls_port, job.line) as relay:
-                for _ in range(self.o.rounds):
-                    self.round(job, mail, relay, base)
+            try:
+                self.job(job, loaded)
+            except KeyboardInterrupt:
+                # What there is is shown nevertheless.
+                left.append(job)
+                end = 0
         for job in left:
             self.say("# no time left for", job.set, line.title(job.line))
         return {"sets": [m.title() for m in loaded.values()],
