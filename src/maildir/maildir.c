@@ -68,6 +68,7 @@ set_none(struct maildir *m)
 	m->sub[MAILDIR_NEW] = FS_NONE;
 	m->sub[MAILDIR_CUR] = FS_NONE;
 	m->watch = FS_NONE;
+	m->renamed[MAILDIR_NEW] = m->renamed[MAILDIR_CUR] = false;
 	m->infosep = ':';
 }
 
@@ -118,6 +119,7 @@ changed(struct maildir *m, enum maildir_where where, bool came,
 {
 	if (where != MAILDIR_TMP) {
 		m->ours += fs_watch_mark((int)where, came, name);
+		m->renamed[where] = true;
 	}
 }
 

@@ -20,6 +20,7 @@ struct maildir {
 	/* private: a watch on both, what we changed, what was changed */
 	fs_fd watch;
 	uint64_t ours, all;
+	bool renamed[2]; /* we changed sub[] since the caller cleared it */
 };
 
 /* name below root ("a/b" for nested; any depth), opened. ERR_NOENT if one of

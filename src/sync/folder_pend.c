@@ -152,6 +152,26 @@ sync_arrived(struct folder *f)
 	return e;
 }
 
+/* The names that these results stand on: ours, and for all but downloads
+ * perhaps those that somebody else gave. */
+static enum err
+sync_names(struct folder *f)
+{
+	bool others = false;
+	enum err e = ERR_OK;
+
+	for (uint32_t i = 0; i < f->pend_n; i++) {
+		others = others || f->pend[i].what != PEND_DOWN;
+	}
+	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR && e == ERR_OK; i++) {
+		if (others || f->box.renamed[i]) {
+			e = fs_sync(f->box.sub[i]);
+			f->box.renamed[i] = f->box.renamed[i] && e != ERR_OK;
+		}
+	}
+	return e;
+}
+
 /* syncfs also pays for what others wrote: only for a batch worth it. */
 static enum err
 make_durable(struct folder *f)
@@ -166,12 +186,7 @@ make_durable(struct folder *f)
 	}
 	if (e == ERR_UNSUPPORTED) { /* by itself, also in a sandbox */
 		e = f->sync_each ? ERR_OK : sync_arrived(f);
-		if (e == ERR_OK) {
-			e = fs_sync(f->box.sub[MAILDIR_NEW]);
-		}
-		if (e == ERR_OK) {
-			e = fs_sync(f->box.sub[MAILDIR_CUR]);
-		}
+		e = e == ERR_OK ? sync_names(f) : e;
 	}
 	return e == ERR_OK ? heap_sync(&f->heap) : e;
 }

@@ -261,3 +261,20 @@ def test_nothing_is_written(synced):
     assert flushes(lines) == []
     assert [s for s in lines if re.match("rename|unlink|mkdir|link", s)] == []
     assert tree(w.root, w.metadata) == before
+
+
+def test_one_new_message(disk):  # noqa: F811
+    """What a message of 4 KiB costs a folder of 1,000: its file, its name,
+    and record and head."""
+    w = disk(general={"fsync": "batch"})
+    fill(w, 1000)
+    w.sync()
+    w.run()
+    with w.box() as b:
+        b.append(message("one", 4096))
+    lines = trace(w, CHANGES)
+    assert sum(n for _, n in writes(lines)) <= 16 << 10
+    mail = [s for s in flushes(lines) if "<%s/" % w.root in s]
+    assert len(mail) == 2, mail
+    assert len(flushes(lines)) <= 6, flushes(lines)
+    w.check()
