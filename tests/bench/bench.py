@@ -193,12 +193,15 @@ class Bench:
         for job in left:
             self.say("# no time left for", job.set, line.title(job.line))
         return {"sets": [m.title() for m in loaded.values()],
-                "left": ["%s at %s" % (j.set, line.title(j.line))
+                "left": ["%s at %s%s" % (j.set, line.title(j.line),
+                                         ", disk" if j.disk else "")
                          for j in left]}
 
 
 def main():
     o = arguments()
+    o.out = os.path.abspath(o.out)
+    o.disk = o.disk and os.path.abspath(o.disk)
     os.makedirs(o.out, exist_ok=True)
     jobs = plan.jobs(o)
     top = fast_dir("wherry-bench-")
