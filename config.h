@@ -20,10 +20,11 @@
 
 /* --- accounts and connections --- */
 
-/* Connections in the pool, all accounts together. Each costs about 22 KiB of
- * wherry's own buffers and 24 to 72 KiB of TLS library memory. */
+/* Connections in the pool, all accounts together, each with a folder being
+ * reconciled. Each costs about 113 KiB of wherry's own buffers and 24 to 72
+ * KiB of TLS library memory. */
 #ifndef CFG_CONNECTIONS
-#define CFG_CONNECTIONS 4
+#define CFG_CONNECTIONS 3
 #endif
 
 /* Arena of the TLS library and of libc, bytes; 0 is what was measured for the
@@ -33,11 +34,11 @@
 #define CFG_ARENA 0
 #endif
 
-/* Accounts at work at once, each with one connection and one folder being
- * reconciled. Each costs CFG_SORT_ARENA and about 242 KiB of windows, rings,
- * buffers, options and folder list. */
-#ifndef CFG_FOLDER_SLOTS
-#define CFG_FOLDER_SLOTS 1
+/* Accounts at work at once, which share the connections. Each costs
+ * CFG_FOLDERS_ARENA and about 44 KiB of options and buffers for the list of
+ * its folders. */
+#ifndef CFG_ACCOUNT_SLOTS
+#define CFG_ACCOUNT_SLOTS 1
 #endif
 
 /* Receive buffer of a connection, bytes. Costs itself per connection. */
@@ -48,7 +49,7 @@
 /* Send buffer of a connection, bytes; one whole command line fits in it. Costs
  * itself per connection. */
 #ifndef CFG_IO_OUT
-#define CFG_IO_OUT 8192
+#define CFG_IO_OUT 6144
 #endif
 
 /* Longest command line that is sent, bytes (Exchange refuses above 4096).
@@ -57,8 +58,8 @@
 #define CFG_CMD_LINE 4000
 #endif
 
-/* Longest atom, quoted string or mailbox name in a response, bytes. Costs
- * twice itself per connection and per folder slot. */
+/* Longest atom, quoted string or mailbox name in a response, bytes. Costs four
+ * times itself per connection and twice per account slot. */
 #ifndef CFG_TOKEN
 #define CFG_TOKEN 1024
 #endif
@@ -109,28 +110,28 @@
 
 /* --- folders --- */
 
-/* Arena of the external merge sort, bytes. 64 KiB sort 100,000 names in one
- * pass. Costs itself per folder slot. */
+/* Arena of the external merge sort, bytes. 16 KiB sort 9,000 names in one
+ * pass, and any number in more. Costs itself per connection. */
 #ifndef CFG_SORT_ARENA
-#define CFG_SORT_ARENA 65536
+#define CFG_SORT_ARENA 16384
 #endif
 
 /* Buffer of a file or directory that is read or written in order, bytes. Costs
- * nine times itself per folder slot. */
+ * six times itself per connection and four times per account slot. */
 #ifndef CFG_FILE_BUF
-#define CFG_FILE_BUF 8192
+#define CFG_FILE_BUF 4096
 #endif
 
-/* Arena in which the list of folders is sorted, bytes. Costs itself per folder
- * slot. */
+/* Arena in which the list of folders is sorted, bytes. Costs itself per
+ * account slot. */
 #ifndef CFG_FOLDERS_ARENA
-#define CFG_FOLDERS_ARENA 16384
+#define CFG_FOLDERS_ARENA 10240
 #endif
 
 /* Messages in one window of the server's listing. Costs 12 bytes each, times
- * CFG_WINDOWS + 1, per folder slot. */
+ * CFG_WINDOWS + 1, per connection. */
 #ifndef CFG_WINDOW
-#define CFG_WINDOW 1024
+#define CFG_WINDOW 342
 #endif
 
 /* Windows of the server's listing in flight. */
@@ -139,12 +140,12 @@
 #endif
 
 /* Pending results (renames, stores, downloads) that wait for one flush to
- * become records. Costs 64 bytes each per folder slot. */
+ * become records. Costs 64 bytes each per connection. */
 #ifndef CFG_RING
-#define CFG_RING 512
+#define CFG_RING 224
 #endif
 
-/* Messages of one download set. Costs 48 bytes each per folder slot. */
+/* Messages of one download set. Costs 48 bytes each per connection. */
 #ifndef CFG_SET_MESSAGES
 #define CFG_SET_MESSAGES 200
 #endif
@@ -154,22 +155,22 @@
 #define CFG_SET_BYTES 1048576
 #endif
 
-/* Uploads whose intents share one flush. Costs about 400 bytes each per folder
- * slot. */
+/* Uploads whose intents share one flush. Costs about 400 bytes each per
+ * connection. */
 #ifndef CFG_UPLOADS
 #define CFG_UPLOADS 32
 #endif
 
 /* --- names and configuration --- */
 
-/* Longest path, bytes. Costs three times itself per folder slot and twice
+/* Longest path, bytes. Costs three times itself per account slot and twice
  * besides. */
 #ifndef CFG_PATH
 #define CFG_PATH 4096
 #endif
 
 /* Longest file name, bytes, with a NUL; 256 hold all that file systems have.
- * Costs CFG_UPLOADS times itself per folder slot. */
+ * Costs CFG_UPLOADS times itself per connection. */
 #ifndef CFG_NAME
 #define CFG_NAME 256
 #endif
@@ -180,9 +181,9 @@
 #define CFG_VALUE 8192
 #endif
 
-/* Longest folderfilter, bytes. Costs twice itself per folder slot. */
+/* Longest folderfilter, bytes. Costs twice itself per account slot. */
 #ifndef CFG_FILTER
-#define CFG_FILTER 8192
+#define CFG_FILTER 4096
 #endif
 
 /* Accounts in one configuration that are synced in one run. Costs nothing. */
@@ -298,8 +299,8 @@
 #if CFG_ARENA < 0 || CFG_ARENA > 268435456
 #error "CFG_ARENA must be 0 (as measured) to 268435456"
 #endif
-#if CFG_FOLDER_SLOTS < 1 || CFG_FOLDER_SLOTS > CFG_CONNECTIONS
-#error "CFG_FOLDER_SLOTS must be 1 to CFG_CONNECTIONS: raise that, or lower this"
+#if CFG_ACCOUNT_SLOTS < 1 || CFG_ACCOUNT_SLOTS > CFG_CONNECTIONS
+#error "CFG_ACCOUNT_SLOTS must be 1 to CFG_CONNECTIONS: raise that, or lower this"
 #endif
 #if CFG_IO_IN < 512 || CFG_IO_IN > 1048576
 #error "CFG_IO_IN must be 512 to 1048576"

@@ -1,7 +1,8 @@
 /*
- * account: the phases of one account; see account.h. A folder's error ends
- * the folder; an error of the connection or of the disk ends the account
- * (err_scope() knows which is which).
+ * account: the phases of one account; see account.h. The first lane is
+ * stepped here until the folders are listed; then all are stepped alike, and
+ * more of them connect beside it. An account ends with its last lane, or at
+ * once when something happens that no lane of it could live with.
  */
 #include <string.h>
 
@@ -19,10 +20,9 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 	memset(a, 0, offsetof(struct account, conf));
 	a->pass[0] = a->title[0] = '\0';
 	a->options = options;
-	a->root = a->state = a->folder_state = a->lock = a->marker = FS_NONE;
+	a->root = a->state = a->lock = a->marker = FS_NONE;
 	a->started_ms = now_ms;
 	a->written = fs_written();
-	a->conn = NULL;
 	a->folders.open = false;
 	a->phase = ACCOUNT_PASSWORD;
 	e = conf_account(conf, name, &a->conf);
@@ -44,7 +44,7 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 static void
 describe_peer(const struct account *a, enum err e)
 {
-	const struct tls *t = io_tls(&a->conn->io);
+	const struct tls *t = io_tls(&a->first->conn.io);
 	char text[3000];
 	struct span rest;
 	struct buf b;
@@ -76,26 +76,13 @@ describe_peer(const struct account *a, enum err e)
 	}
 }
 
-static void
-close_connection(struct account *a)
-{
-	if (a->conn != NULL) {
-		a->counts = a->conn->io.counts;
-		imap_conn_close(a->conn);
-		pool_release(a->conn);
-		a->conn = NULL;
-	}
-}
-
 /* The account ends; e is why, ERR_OK if all is done. */
 static enum err
 end(struct account *a, enum err e, int64_t now_ms)
 {
 	int64_t s = (now_ms - a->started_ms) / 1000;
+	struct lane *l;
 
-	if (a->folder_open) {
-		account_folder_done(a, ERR_STOPPED);
-	}
 	if (e != ERR_OK && e != ERR_STOPPED) {
 		if (!a->told) {
 			log_msg(LOG_ERROR, "account %s: %s", a->conf.name,
@@ -104,7 +91,7 @@ end(struct account *a, enum err e, int64_t now_ms)
 		}
 		outcome_err(e);
 	}
-	if (a->conn != NULL && (e == ERR_CERT || e == ERR_CLOCK)) {
+	if (a->first != NULL && (e == ERR_CERT || e == ERR_CLOCK)) {
 		describe_peer(a, e);
 	}
 	if (CFG_ADVICE && e == ERR_AUTH) {
@@ -113,7 +100,10 @@ end(struct account *a, enum err e, int64_t now_ms)
 	if (e == ERR_OK) {
 		account_keep_moment(a);
 	}
-	close_connection(a);
+	while ((l = pool_next(a, NULL)) != NULL) {
+		lane_folder_end(l);
+		pool_release(l);
+	}
 	folders_end(&a->folders);
 	account_close(a);
 	a->phase = ACCOUNT_DONE;
@@ -128,8 +118,8 @@ connect_begin(struct account *a, int64_t now_ms)
 	uint32_t s = a->options->socktimeout_s != 0 ? a->options->socktimeout_s
 						     : CFG_SILENCE_S;
 
-	a->conn = pool_lease();
-	if (a->conn == NULL) {
+	a->first = pool_lease(a);
+	if (a->first == NULL) {
 		return ERR_AGAIN; /* one comes back when an account ends */
 	}
 	account_moment(a);
@@ -143,32 +133,33 @@ connect_begin(struct account *a, int64_t now_ms)
 		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000};
 	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
 		a->conf.host, a->conf.port, a->conf.remote_repo);
-	return imap_conn_open(a->conn, &a->login, now_ms);
+	return lane_connect(a->first, now_ms);
 }
 
 static enum err
 ask_folders(struct account *a)
 {
+	struct imap_conn *c = &a->first->conn;
 	enum err e = account_mark_root(a);
 
 	if (e != ERR_OK) {
 		return e;
 	}
 	folders_begin(&a->folders, a->state, a->conf.sep);
-	if (!a->asked && imap_conn_has(a->conn, IMAP_CAP(NAMESPACE))) {
-		e = imap_begin(a->conn, IMAP_CMD_NAMESPACE, 0);
+	if (!a->asked && imap_conn_has(c, IMAP_CAP(NAMESPACE))) {
+		e = imap_begin(c, IMAP_CMD_NAMESPACE, 0);
 		if (e == ERR_OK) {
-			imap_text(a->conn, "NAMESPACE");
-			e = imap_end(a->conn, 0);
+			imap_text(c, "NAMESPACE");
+			e = imap_end(c, 0);
 		}
 		a->asked = e == ERR_OK;
 	}
 	if (e == ERR_OK) { /* may have to wait until that one is sent */
-		e = imap_begin(a->conn, IMAP_CMD_LIST, 0);
+		e = imap_begin(c, IMAP_CMD_LIST, 0);
 	}
 	if (e == ERR_OK) {
-		imap_text(a->conn, "LIST \"\" \"*\"");
-		e = imap_end(a->conn, 0);
+		imap_text(c, "LIST \"\" \"*\"");
+		e = imap_end(c, 0);
 	}
 	if (e != ERR_AGAIN) {
 		a->phase = ACCOUNT_LIST;
@@ -179,16 +170,15 @@ ask_folders(struct account *a)
 static enum err
 connect_step(struct account *a, int64_t now_ms)
 {
-	enum err e = ERR_OK;
+	enum err e = a->first == NULL ? connect_begin(a, now_ms) : ERR_OK;
 
-	if (a->conn == NULL) {
-		e = connect_begin(a, now_ms);
+	if (e == ERR_OK && a->first->phase == LANE_CONNECT) {
+		e = lane_step(a->first, now_ms);
+	} else if (e == ERR_OK) { /* sending the first of what it asks */
+		e = imap_conn_step(&a->first->conn, now_ms);
 	}
-	if (e == ERR_OK) {
-		e = imap_conn_step(a->conn, now_ms);
-	}
-	if ((e == ERR_OK || e == ERR_AGAIN) && a->conn != NULL &&
-		imap_conn_ready(a->conn)) {
+	if ((e == ERR_OK || e == ERR_AGAIN) && a->first != NULL &&
+		a->first->phase == LANE_IDLE) {
 		e = ask_folders(a);
 	}
 	return e;
@@ -215,8 +205,9 @@ listed(struct account *a)
 	if (a->folders.refused > 0) {
 		outcome_exit(EXIT_FAILED);
 	}
-	a->folder_count = a->folders.remote_n;
-	a->phase = ACCOUNT_NEXT;
+	a->folder_count = a->left = a->folders.remote_n;
+	a->first = NULL; /* one of many from here on */
+	a->phase = ACCOUNT_WORK;
 	return e;
 }
 
@@ -236,7 +227,7 @@ list_event(struct account *a, const struct imap_event *ev)
 		}
 		return ev->status == IMAP_OK ? listed(a) :
 			err_set(ERR_REFUSED, "%s does not list folders: %s",
-				a->conf.host, a->conn->text);
+				a->conf.host, a->first->conn.text);
 	default:
 		return ERR_OK;
 	}
@@ -245,14 +236,15 @@ list_event(struct account *a, const struct imap_event *ev)
 static enum err
 list_step(struct account *a, int64_t now_ms)
 {
-	enum err moved = imap_conn_step(a->conn, now_ms), e = ERR_OK;
+	struct imap_conn *c = &a->first->conn;
+	enum err moved = imap_conn_step(c, now_ms), e = ERR_OK;
 	struct imap_event *ev;
 
 	if (moved != ERR_OK && moved != ERR_AGAIN) {
 		return moved;
 	}
 	while (e == ERR_OK && a->phase == ACCOUNT_LIST) {
-		e = imap_conn_next(a->conn, &ev);
+		e = imap_conn_next(c, &ev);
 		if (e == ERR_OK) {
 			e = list_event(a, ev);
 		}
@@ -260,51 +252,51 @@ list_step(struct account *a, int64_t now_ms)
 	return e == ERR_AGAIN && moved == ERR_OK ? ERR_OK : e;
 }
 
+/* A folder waits and all lanes are at work: a further one may connect. Each
+ * that is on its way already is worth two folders, since logging in takes as
+ * long as one or two small ones. */
 static enum err
-next_step(struct account *a, int64_t now_ms)
+widen(struct account *a, int64_t now_ms)
 {
-	enum err e = a->stopping ? ERR_END : account_next(a);
+	uint32_t most = a->conf.max_lanes, n = 0, coming = 0;
+	struct lane *l;
 
-	if (e != ERR_END) {
-		return e;
+	for (l = NULL; (l = pool_next(a, l)) != NULL; n++) {
+		coming += l->phase == LANE_CONNECT;
 	}
-	a->all_seen = !a->stopping;
-	imap_conn_logout(a->conn, now_ms);
-	a->phase = ACCOUNT_LOGOUT;
-	return ERR_OK;
+	if (n >= a->options->lanes || (most != 0 && n >= most) ||
+		(coming > 0 && a->left < 2 * coming)) {
+		return ERR_AGAIN;
+	}
+	l = pool_lease(a);
+	return l != NULL ? lane_connect(l, now_ms) : ERR_AGAIN;
 }
 
 static enum err
-folder_phase_step(struct account *a, int64_t now_ms)
+work_step(struct account *a, int64_t now_ms)
 {
-	enum err e = folder_step(&a->folder, now_ms);
+	enum err all = ERR_AGAIN, e;
+	struct lane *l;
 
-	if (e == ERR_OK || e == ERR_AGAIN) {
-		return e;
+	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
+		e = lane_step(l, now_ms);
+		if (e == ERR_END) {
+			pool_release(l);
+			e = ERR_OK;
+		}
+		if (e != ERR_OK && e != ERR_AGAIN) {
+			return e;
+		}
+		all = e == ERR_OK ? e : all;
 	}
-	e = e == ERR_END ? ERR_OK : e;
-	account_folder_done(a, e);
-	if (e == ERR_STOPPED || err_scope(e) >= SCOPE_CONNECTION) {
-		a->told = true;
-		return e;
+	if (pool_next(a, NULL) == NULL) {
+		return a->stopping ? ERR_STOPPED : ERR_END;
 	}
-	if (a->conn->err != ERR_OK) { /* of no use to the next folder */
-		log_msg(LOG_ERROR, "account %s: the connection is lost; the "
-			"folders behind this one wait for the next run",
-			a->conf.name);
-		a->told = true;
-		return a->conn->err;
+	e = account_look(a);
+	if (e == ERR_OK && a->have) {
+		e = widen(a, now_ms);
 	}
-	a->phase = ACCOUNT_NEXT;
-	return ERR_OK;
-}
-
-static enum err
-logout_step(struct account *a, int64_t now_ms)
-{
-	enum err e = imap_conn_step(a->conn, now_ms);
-
-	return e == ERR_OK || e == ERR_AGAIN ? e : ERR_END;
+	return e == ERR_END || e == ERR_AGAIN ? all : e;
 }
 
 static enum err
@@ -323,12 +315,8 @@ run(struct account *a, int64_t now_ms)
 		return connect_step(a, now_ms);
 	case ACCOUNT_LIST:
 		return list_step(a, now_ms);
-	case ACCOUNT_NEXT:
-		return next_step(a, now_ms);
-	case ACCOUNT_FOLDER:
-		return folder_phase_step(a, now_ms);
-	case ACCOUNT_LOGOUT:
-		return logout_step(a, now_ms);
+	case ACCOUNT_WORK:
+		return work_step(a, now_ms);
 	default:
 		return ERR_END;
 	}
@@ -342,8 +330,7 @@ account_step(struct account *a, int64_t now_ms)
 	if (a->phase == ACCOUNT_DONE || a->phase == ACCOUNT_FREE) {
 		return ERR_END;
 	}
-	if (e == ERR_OK && a->stopping && a->phase != ACCOUNT_FOLDER &&
-		a->phase != ACCOUNT_LOGOUT && a->phase != ACCOUNT_NEXT) {
+	if (e == ERR_OK && a->stopping && a->phase != ACCOUNT_WORK) {
 		e = err_set(ERR_STOPPED, "stopped");
 	}
 	if (e == ERR_OK) {
@@ -355,36 +342,32 @@ account_step(struct account *a, int64_t now_ms)
 	return end(a, e == ERR_END ? ERR_OK : e, now_ms);
 }
 
-int
-account_poll(const struct account *a, int *want, int64_t *deadline_ms)
+size_t
+account_poll(const struct account *a, struct net_poll *p,
+	int64_t *deadline_ms)
 {
-	int64_t wait;
-	int fd;
+	struct lane *l = NULL;
+	size_t n = 0;
 
-	*deadline_ms = -1;
-	*want = NET_IN;
 	if (a->phase == ACCOUNT_PASSWORD) {
 		*deadline_ms = a->deadline_ms;
-		return a->cmd.fd;
+		p->fd = a->cmd.fd;
+		p->want = NET_IN;
+		return 1;
 	}
-	if (a->conn == NULL) {
-		return -1;
+	while ((l = pool_next(a, l)) != NULL) {
+		lane_poll(l, &p[n++], deadline_ms);
 	}
-	fd = imap_conn_poll(a->conn, want, deadline_ms);
-	if (a->folder_open) {
-		wait = folder_deadline(&a->folder);
-		if (wait >= 0 && (*deadline_ms < 0 || wait < *deadline_ms)) {
-			*deadline_ms = wait;
-		}
-	}
-	return fd;
+	return n;
 }
 
 void
 account_stop(struct account *a)
 {
+	struct lane *l = NULL;
+
 	a->stopping = true;
-	if (a->folder_open) {
-		folder_stop(&a->folder);
+	while ((l = pool_next(a, l)) != NULL) {
+		lane_stop(l);
 	}
 }

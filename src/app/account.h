@@ -1,17 +1,15 @@
 /*
  * account: one account as a machine that is stepped and can be started again:
- * locks, password, connection, folder list, folders one by one, logout.
+ * locks, password, first connection, folder list; then one stream of folders,
+ * of which every free lane takes the next.
  */
 #ifndef WHERRY_APP_ACCOUNT_H
 #define WHERRY_APP_ACCOUNT_H
 
+#include "app/lane.h"
 #include "app/moment.h"
-#include "base/mem.h"
 #include "conf/conf.h"
-#include "imap/imap_conn.h"
-#include "port/net.h"
 #include "port/proc.h"
-#include "sync/folder.h"
 #include "sync/folders.h"
 
 #define ACCOUNT_ASKED 64 /* names of -f whose absence is noticed */
@@ -20,6 +18,7 @@ struct account_options {
 	const char *metadata;
 	const char *only_folders; /* -f; NULL all */
 	uint32_t socktimeout_s;
+	uint32_t lanes; /* of one account at most, so that all get one */
 	enum folder_durability durability;
 	bool dry_run;
 };
@@ -29,9 +28,7 @@ enum account_phase {
 	ACCOUNT_PASSWORD,
 	ACCOUNT_CONNECT,
 	ACCOUNT_LIST,
-	ACCOUNT_NEXT,
-	ACCOUNT_FOLDER,
-	ACCOUNT_LOGOUT,
+	ACCOUNT_WORK,
 	ACCOUNT_DONE
 };
 
@@ -42,26 +39,26 @@ struct account {
 	int64_t started_ms, deadline_ms;
 	struct moment moment; /* at which its certificate was judged */
 	uint64_t written;     /* fs_written() when it began */
-	fs_fd root, state, folder_state, lock, marker;
+	fs_fd root, state, lock, marker;
 	struct proc cmd;
-	bool cmd_runs, conn_open, folder_open, stopping, told;
+	bool cmd_runs, stopping, told;
 	bool asked;    /* for the namespace */
-	bool all_seen; /* no folder was left when it ended */
+	bool all_seen; /* the list of folders came to its end */
+	bool have;     /* entry and title wait for a lane */
 	size_t pass_n;
 	uint64_t found; /* bit i: it has the i-th folder of -f */
 	uint32_t folder_no, folder_count;
+	uint32_t left; /* names in the list yet, about */
 	struct imap_login login;
-	struct io_counts counts; /* of the connection, when it is closed */
+	struct io_counts counts; /* of the connections that are closed */
 	struct folder_stats total;
-	struct folder_job job;
+	struct lane *first; /* the one that logs in and lists */
 	struct folder_entry entry;
 	struct conf_account conf;
 	char pass[512];
 	char hostname[128];
 	char title[1024];
 	struct folders folders;
-	struct folder folder;
-	struct imap_conn *conn; /* leased from the pool */
 };
 
 enum err account_begin(struct account *a, struct conf *conf, const char *name,
@@ -69,7 +66,10 @@ enum err account_begin(struct account *a, struct conf *conf, const char *name,
 /* ERR_OK progress, ERR_AGAIN wait for account_poll(), ERR_END it is done (what
  * it amounts to went to outcome). */
 enum err account_step(struct account *a, int64_t now_ms);
-int account_poll(const struct account *a, int *want, int64_t *deadline_ms);
+/* Adds what it waits for to p[], returns how many (ACCOUNT_POLLS at most). */
+#define ACCOUNT_POLLS CFG_CONNECTIONS
+size_t account_poll(const struct account *a, struct net_poll *p,
+	int64_t *deadline_ms);
 void account_stop(struct account *a); /* between two messages */
 /* account_progress.c: one line of where it stands. */
 void account_progress(const struct account *a, int64_t now_ms,
@@ -91,12 +91,8 @@ enum err account_passcmd_begin(struct account *a, int64_t now_ms);
 enum err account_passcmd_step(struct account *a, int64_t now_ms);
 /* account_advice.c: after a refused login */
 void account_advise(const struct account *a);
-/* account_folder.c: which folder next, with what rights */
-enum err account_next(struct account *a);
-void account_folder_done(struct account *a, enum err e);
-
-/* pool.c: connections, CFG_CONNECTIONS of them for the whole process */
-struct imap_conn *pool_lease(void); /* NULL when all are in use */
-void pool_release(struct imap_conn *c);
+/* account_folder.c: which folder comes next. ERR_OK: one name further, and if
+ * a->have one waits for a lane; ERR_END: none is left. */
+enum err account_look(struct account *a);
 
 #endif

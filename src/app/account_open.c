@@ -280,7 +280,6 @@ account_close(struct account *a)
 		proc_stop(&a->cmd);
 		a->cmd_runs = false;
 	}
-	fs_close(&a->folder_state);
 	fs_close(&a->marker);
 	fs_close(&a->root);
 	fs_close(&a->state);

@@ -17,11 +17,11 @@
 
 static struct conf main_conf;
 static struct conf_general main_general;
-static struct account main_accounts[CFG_FOLDER_SLOTS];
+static struct account main_accounts[CFG_ACCOUNT_SLOTS];
 
 const struct mem_row main_mem[] = {
 	{"main_accounts", sizeof(main_accounts),
-		"accounts at work: folder, sorter, windows, rings, folder list"},
+		"accounts at work: options, list of folders"},
 	{"main_conf", sizeof(main_conf), "the configuration file being read"},
 	{"main_general", sizeof(main_general), "its [general] section"},
 	{NULL, 0, NULL},
@@ -31,7 +31,7 @@ struct run {
 	const struct cli *cli;
 	struct account_options options;
 	const char *names; /* comma list of accounts */
-	unsigned next;
+	unsigned next, slots;
 	uint64_t rx, tx, turns;
 	uint64_t found; /* see struct account */
 	bool cut_short; /* an account ended before its last folder */
@@ -129,7 +129,7 @@ round_of(struct run *r, bool *alive)
 	bool moved = false;
 
 	*alive = false;
-	for (int i = 0; i < CFG_FOLDER_SLOTS; i++) {
+	for (unsigned i = 0; i < r->slots; i++) {
 		struct account *a = &main_accounts[i];
 		enum err e;
 
@@ -157,20 +157,15 @@ round_of(struct run *r, bool *alive)
 static void
 wait_for_any(void)
 {
-	struct net_poll p[CFG_FOLDER_SLOTS];
+	/* An account without a connection may wait for a command. */
+	struct net_poll p[CFG_CONNECTIONS + CFG_ACCOUNT_SLOTS];
 	int64_t now = sys_now_ms(), first = now + 1000;
+	size_t n = 0;
 
-	for (int i = 0; i < CFG_FOLDER_SLOTS; i++) {
-		int64_t deadline;
-
-		p[i].fd = account_poll(&main_accounts[i], &p[i].want,
-			&deadline);
-		if (deadline >= 0 && deadline < first) {
-			first = deadline;
-		}
+	for (int i = 0; i < CFG_ACCOUNT_SLOTS; i++) {
+		n += account_poll(&main_accounts[i], p + n, &first);
 	}
-	(void)net_poll(p, CFG_FOLDER_SLOTS,
-		first > now ? (int)(first - now) : 0);
+	(void)net_poll(p, n, first > now ? (int)(first - now) : 0);
 }
 
 static void
@@ -237,6 +232,25 @@ stats(const struct run *r, int64_t started_ms)
 	ui_out(buf_get(&b));
 }
 
+/* How many accounts at once, and how many lanes of one, so that each of them
+ * has its first. */
+static void
+share(struct run *r)
+{
+	uint32_t most = main_general.max_accounts;
+	char name[128];
+	struct buf b;
+
+	BUF_INIT(&b, name);
+	while (r->slots < CFG_ACCOUNT_SLOTS &&
+		(most == 0 || r->slots < most) &&
+		conf_account_name(r->names, r->slots, &b) == ERR_OK) {
+		r->slots++;
+		b.n = 0;
+	}
+	r->options.lanes = CFG_CONNECTIONS + 1 - r->slots;
+}
+
 static int
 sync_all(const struct cli *cli)
 {
@@ -271,6 +285,7 @@ sync_all(const struct cli *cli)
 		.socktimeout_s = main_general.socktimeout_s,
 		.durability = durability(main_general.fsync),
 		.dry_run = cli->dry_run};
+	share(&r);
 	sys_signals();
 	loop(&r);
 	check_asked(&r);

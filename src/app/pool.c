@@ -1,26 +1,46 @@
-/* pool: the process has CFG_CONNECTIONS connections, whoever uses them. */
+/* pool: the process has CFG_CONNECTIONS lanes, whoever uses them. */
 #include "app/account.h"
 
-static struct imap_conn pool_conns[CFG_CONNECTIONS];
-static bool leased[CFG_CONNECTIONS];
+static struct lane pool_lanes[CFG_CONNECTIONS];
 
-const struct mem_row pool_mem = {"pool_conns", sizeof(pool_conns),
-	"connections: buffers, parser, commands in flight"};
+const struct mem_row pool_mem = {"pool_lanes", sizeof(pool_lanes),
+	"connections, each with a folder: buffers, parser, sorter, rings"};
 
-struct imap_conn *
-pool_lease(void)
+/* What lies free has no account, so NULL looks for that. */
+struct lane *
+pool_next(const struct account *a, const struct lane *l)
 {
-	for (int i = 0; i < CFG_CONNECTIONS; i++) {
-		if (!leased[i]) {
-			leased[i] = true;
-			return &pool_conns[i];
+	for (int i = l != NULL ? (int)(l - pool_lanes) + 1 : 0;
+		i < CFG_CONNECTIONS; i++) {
+		if (pool_lanes[i].account == a) {
+			return &pool_lanes[i];
 		}
 	}
 	return NULL;
 }
 
-void
-pool_release(struct imap_conn *c)
+struct lane *
+pool_lease(struct account *a)
 {
-	leased[c - pool_conns] = false;
+	struct lane *l = pool_next(NULL, NULL);
+
+	if (l != NULL) {
+		l->account = a;
+		l->phase = LANE_CONNECT;
+		l->folder_open = l->told = false;
+		l->state = FS_NONE;
+	}
+	return l;
+}
+
+void
+pool_release(struct lane *l)
+{
+	struct io_counts *sum = &l->account->counts;
+
+	sum->rx += l->conn.io.counts.rx;
+	sum->tx += l->conn.io.counts.tx;
+	sum->turns += l->conn.io.counts.turns;
+	imap_conn_close(&l->conn);
+	l->account = NULL;
 }

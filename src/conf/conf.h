@@ -68,6 +68,7 @@ struct conf_general {
 	char metadata[CFG_PATH]; /* absolute, ~ and $VAR expanded */
 	char ui[32];
 	uint32_t socktimeout_s; /* 0: the default deadline */
+	uint32_t max_accounts;	/* at once (maxsyncaccounts); 0: not said */
 	enum conf_fsync fsync;
 };
 enum err conf_general(struct conf *c, struct conf_general *out);
@@ -89,6 +90,7 @@ struct conf_account {
 	/* remote */
 	char host[256];
 	uint16_t port;
+	uint32_t max_lanes; /* maxconnections; 0: not said */
 	char user[256];
 	char pass[512];		 /* remotepass; secret */
 	char passfile[CFG_PATH];

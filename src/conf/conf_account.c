@@ -200,6 +200,7 @@ conf_general(struct conf *c, struct conf_general *out)
 			sizeof(out->metadata))) ||
 		(e = text(&f, "ui", out->ui, sizeof(out->ui))) ||
 		(e = text(&f, "fsync", fsync, sizeof(fsync))) ||
+		(e = number(&f, "maxsyncaccounts", &out->max_accounts)) ||
 		(e = number(&f, "socktimeout", &out->socktimeout_s))) {
 		return e;
 	}
@@ -294,6 +295,7 @@ fill_remote(struct conf *c, const char *section, bool gmail,
 	a->ssl = a->starttls = true;
 	if ((e = text(&f, "remotehost", a->host, sizeof(a->host))) ||
 		(e = number(&f, "remoteport", &port)) ||
+		(e = number(&f, "maxconnections", &a->max_lanes)) ||
 		(e = text(&f, "remoteuser", a->user, sizeof(a->user))) ||
 		(e = yes_no(&f, "ssl", &a->ssl)) ||
 		(e = yes_no(&f, "starttls", &a->starttls)) ||

@@ -293,7 +293,8 @@ expunged=%{{expunged}} appended=%{{appended}}
 
     def sessions(self, user, since, at_least=1, timeout=5):
         """One dict of counters per session of user that ended after `since`
-        (a log_mark()). Waits until there are at_least so many."""
+        (a log_mark()). Waits until there are at_least so many, and as many
+        as logged in since then."""
         end = time.monotonic() + timeout
         line = re.compile(r"imap\(%s\)<[^\n]*?: (?:Disconnected|Logged out)"
                           r"[^\n]* in=(?P<all>[^\n]*)" % re.escape(user))
@@ -301,11 +302,13 @@ expunged=%{{expunged}} appended=%{{appended}}
             found = []
             with open(self.log, errors="replace") as f:
                 f.seek(since)
-                for m in line.finditer(f.read()):
+                text = f.read()
+                began = text.count("Login: user=<%s>" % user)
+                for m in line.finditer(text):
                     words = ("in=" + m.group("all")).split()
                     found.append({k: int(v) for k, v in (
                         w.split("=") for w in words if "=" in w)})
-            if len(found) >= at_least or time.monotonic() > end:
+            if len(found) >= max(at_least, began) or time.monotonic() > end:
                 return found
             time.sleep(0.02)
 

@@ -1,0 +1,130 @@
+/*
+ * lane: see lane.h. A folder's error ends the folder, one of the connection
+ * or of the disk the account (err_scope() knows which is which). There is one
+ * line for the reason of an error and there are several lanes, so what went
+ * wrong with a folder is told when it happens, not when its answers have come.
+ */
+#include "app/account.h"
+#include "base/log.h"
+
+enum err
+lane_connect(struct lane *l, int64_t now_ms)
+{
+	l->phase = LANE_CONNECT;
+	return imap_conn_open(&l->conn, &l->account->login, now_ms);
+}
+
+static enum err
+connect_step(struct lane *l, int64_t now_ms)
+{
+	enum err e = imap_conn_step(&l->conn, now_ms);
+
+	if ((e == ERR_OK || e == ERR_AGAIN) && imap_conn_ready(&l->conn)) {
+		l->phase = LANE_IDLE;
+		e = ERR_OK;
+	}
+	return e;
+}
+
+static enum err
+idle_step(struct lane *l, int64_t now_ms)
+{
+	enum err e;
+
+	/* A small send buffer has no room for a command until ID is gone. */
+	if (io_room(&l->conn.io) < CFG_CMD_LINE + 64) {
+		return imap_conn_step(&l->conn, now_ms);
+	}
+	e = account_look(l->account);
+	if (e == ERR_OK && l->account->have) {
+		lane_folder_begin(l);
+	}
+	if (e == ERR_END) {
+		imap_conn_logout(&l->conn, now_ms);
+		l->phase = LANE_LOGOUT;
+		e = ERR_OK;
+	}
+	return e;
+}
+
+static enum err
+folder_phase_step(struct lane *l, int64_t now_ms)
+{
+	enum err e = folder_step(&l->folder, now_ms);
+
+	if (l->folder.err != ERR_OK) {
+		lane_folder_failed(l, l->folder.err);
+	}
+	if (e == ERR_OK || e == ERR_AGAIN) {
+		return e;
+	}
+	lane_folder_end(l);
+	l->phase = LANE_IDLE;
+	if (e == ERR_STOPPED) {
+		return ERR_END;
+	}
+	if (e != ERR_END && err_scope(e) >= SCOPE_CONNECTION) {
+		l->account->told = true;
+		return e;
+	}
+	if (l->conn.err != ERR_OK) { /* of no use to the next folder */
+		log_msg(LOG_ERROR, "account %s: the connection is lost; the "
+			"folders behind this one wait for the next run",
+			l->account->conf.name);
+		l->account->told = true;
+		return l->conn.err;
+	}
+	return ERR_OK;
+}
+
+static enum err
+logout_step(struct lane *l, int64_t now_ms)
+{
+	enum err e = imap_conn_step(&l->conn, now_ms);
+
+	return e == ERR_OK || e == ERR_AGAIN ? e : ERR_END;
+}
+
+enum err
+lane_step(struct lane *l, int64_t now_ms)
+{
+	switch (l->phase) {
+	case LANE_CONNECT:
+		return connect_step(l, now_ms);
+	case LANE_IDLE:
+		return idle_step(l, now_ms);
+	case LANE_FOLDER:
+		return folder_phase_step(l, now_ms);
+	case LANE_LOGOUT:
+	default:
+		return logout_step(l, now_ms);
+	}
+}
+
+static void
+sooner(int64_t *deadline_ms, int64_t one)
+{
+	if (one >= 0 && (*deadline_ms < 0 || one < *deadline_ms)) {
+		*deadline_ms = one;
+	}
+}
+
+void
+lane_poll(const struct lane *l, struct net_poll *p, int64_t *deadline_ms)
+{
+	int64_t one = -1;
+
+	p->fd = imap_conn_poll(&l->conn, &p->want, &one);
+	sooner(deadline_ms, one);
+	if (l->folder_open) {
+		sooner(deadline_ms, folder_deadline(&l->folder));
+	}
+}
+
+void
+lane_stop(struct lane *l)
+{
+	if (l->folder_open) {
+		folder_stop(&l->folder);
+	}
+}

@@ -1,0 +1,59 @@
+/*
+ * lane: a connection at work for an account, and the folder that it brings
+ * together. The process has CFG_CONNECTIONS of them (pool.c), whoever uses
+ * them. The first lane of an account logs in and lists; further ones connect
+ * beside it when there are folders for them.
+ */
+#ifndef WHERRY_APP_LANE_H
+#define WHERRY_APP_LANE_H
+
+#include "base/mem.h"
+#include "imap/imap_conn.h"
+#include "port/net.h"
+#include "sync/folder.h"
+#include "sync/folders.h"
+
+enum lane_phase {
+	LANE_CONNECT, /* until the connection is ready */
+	LANE_IDLE,    /* wants a folder */
+	LANE_FOLDER,
+	LANE_LOGOUT
+};
+
+struct account;
+
+struct lane {
+	struct account *account; /* NULL: free */
+	enum lane_phase phase;
+	bool folder_open, told; /* told: the folder's error, already */
+	fs_fd state;            /* of its folder */
+	struct folder_job job;
+	struct folder_entry entry;
+	char title[1024];
+	struct imap_conn conn;
+	struct folder folder;
+};
+
+/* Starts to connect as account->login says. */
+enum err lane_connect(struct lane *l, int64_t now_ms);
+/* ERR_OK progress, ERR_AGAIN wait for lane_poll(), ERR_END of no more use;
+ * else what ends the account. */
+enum err lane_step(struct lane *l, int64_t now_ms);
+/* Fills p, and *deadline_ms if it has an earlier one (-1 is none). */
+void lane_poll(const struct lane *l, struct net_poll *p,
+	int64_t *deadline_ms);
+void lane_stop(struct lane *l); /* between two messages */
+
+/* lane_folder.c: from account->entry to a folder at work, and its end */
+void lane_folder_begin(struct lane *l);
+void lane_folder_failed(struct lane *l, enum err e);
+void lane_folder_end(struct lane *l);
+
+/* pool.c */
+struct lane *pool_lease(struct account *a); /* NULL when all are in use */
+void pool_release(struct lane *l); /* closes what is open */
+/* The lanes of an account, one after the other: NULL for the first, NULL
+ * behind the last. */
+struct lane *pool_next(const struct account *a, const struct lane *l);
+
+#endif

@@ -1,0 +1,218 @@
+/* lane_folder: what a folder begins with, and what became of it. */
+#include <string.h>
+
+#include "app/account.h"
+#include "app/outcome.h"
+#include "base/log.h"
+#include "port/hash.h"
+
+static uint32_t
+offlineimap_validity(const struct lane *l)
+{
+	const struct account *a = l->account;
+	char path[CFG_PATH + 512], text[32];
+	struct buf b;
+	size_t n = 0;
+	uint32_t v = 0;
+	fs_fd fd = FS_NONE;
+
+	BUF_INIT(&b, path);
+	buf_fmt(&b, "%s/Repository-%s/FolderValidity/", a->options->metadata,
+		a->conf.remote_repo);
+	for (const char *c = l->entry.remote; *c != '\0'; c++) {
+		buf_char(&b, *c == '/' ? '.' : *c);
+	}
+	buf_cstr(&b);
+	if (b.err != ERR_OK ||
+		fs_open(FS_CWD, path, FS_READ, 0, &fd) != ERR_OK) {
+		return 0;
+	}
+	if (fs_read(fd, text, sizeof(text), &n) != ERR_OK ||
+		!span_u32(span_trim((struct span){text, n}), &v)) {
+		v = 0;
+	}
+	fs_close(&fd);
+	return v;
+}
+
+/* "id" says in words whose state this is. */
+static enum err
+write_id(const struct lane *l)
+{
+	const struct account *a = l->account;
+	char text[CFG_TOKEN + 1024];
+	struct fs_stat st;
+	struct buf b;
+	fs_fd fd = FS_NONE;
+	enum err e;
+
+	if (fs_stat(l->state, "id", &st) == ERR_OK && st.size > 0) {
+		return ERR_OK;
+	}
+	BUF_INIT(&b, text);
+	buf_fmt(&b, "%s\n%s\n%s\n%c\n", a->conf.host, a->conf.user,
+		l->entry.remote, a->folders.map.remote_sep != '\0'
+			? a->folders.map.remote_sep : '/');
+	if (b.err != ERR_OK) {
+		return err_set(b.err, "host, user and folder are longer than "
+			"%zu bytes together (CFG_TOKEN)", sizeof(text));
+	}
+	e = fs_open(l->state, "id", FS_WRITE | FS_CREATE | FS_TRUNC,
+		0600, &fd);
+	if (e == ERR_OK) {
+		e = fs_write(fd, b.p, b.n);
+	}
+	fs_close(&fd);
+	return e;
+}
+
+static enum err
+open_folder_state(struct lane *l)
+{
+	fs_fd all = l->account->state;
+	uint8_t digest[16];
+	char name[40];
+	struct buf b;
+	enum err e;
+
+	hash_md5(l->entry.remote, strlen(l->entry.remote), digest);
+	BUF_INIT(&b, name);
+	buf_hex(&b, digest, sizeof(digest));
+	e = fs_mkdir(all, buf_cstr(&b), 0700);
+	if (e == ERR_OK || e == ERR_EXIST) {
+		e = fs_open_dir(all, name, &l->state);
+	}
+	return e == ERR_OK ? write_id(l) : e;
+}
+
+static uint32_t
+seconds(uint32_t n, uint32_t of)
+{
+	return n <= UINT32_MAX / of ? n * of : UINT32_MAX;
+}
+
+static void
+fill_job(struct lane *l)
+{
+	const struct account *a = l->account;
+	const struct conf_account *c = &a->conf;
+
+	l->job = (struct folder_job){
+		.remote = span_of(l->entry.remote),
+		.dir = l->entry.local,
+		.visible = span_of(l->entry.local),
+		.title = l->title,
+		.host = c->host, .user = c->user, .hostname = a->hostname,
+		.root = a->root, .state = l->state,
+		.has_remote = l->entry.has_remote,
+		.has_local = l->entry.has_local,
+		.local_readonly = c->local_readonly,
+		.remote_readonly = c->remote_readonly,
+		.push_deletes = c->local_sync_deletes,
+		.pull_deletes = c->remote_sync_deletes,
+		.expunge = c->expunge,
+		.trust_mtime = c->trust_mtime,
+		.dry_run = a->options->dry_run,
+		.infosep = c->infosep,
+		.durability = a->options->durability,
+		.known_validity = offlineimap_validity(l),
+		.audit_s = seconds(c->audit_h, 3600),
+		.flag_check_s = seconds(c->flag_check_m, 60)};
+}
+
+void
+lane_folder_begin(struct lane *l)
+{
+	struct account *a = l->account;
+	enum err e;
+
+	l->entry = a->entry;
+	memcpy(l->title, a->title, sizeof(l->title));
+	a->have = l->told = false;
+	a->folder_no++;
+	e = open_folder_state(l);
+	if (e == ERR_OK) {
+		fill_job(l);
+		(void)folder_begin(&l->folder, &l->conn, &l->job);
+		l->folder_open = true; /* folder_step tells the error */
+		l->phase = LANE_FOLDER;
+		return;
+	}
+	lane_folder_failed(l, e);
+	fs_close(&l->state);
+}
+
+static void
+add_total(const struct lane *l)
+{
+	const struct folder_stats *s = &l->folder.stats;
+	struct folder_stats *t = &l->account->total;
+
+	t->down += s->down;
+	t->up += s->up;
+	t->flags_local += s->flags_local;
+	t->flags_remote += s->flags_remote;
+	t->del_local += s->del_local;
+	t->del_remote += s->del_remote;
+	t->adopted += s->adopted;
+	t->failed += s->failed;
+	t->down_bytes += s->down_bytes;
+	t->up_bytes += s->up_bytes;
+}
+
+static void
+part(struct buf *b, uint32_t n, const char *what)
+{
+	if (n > 0) {
+		buf_fmt(b, "%s%u %s", b->n > 0 ? ", " : "", n, what);
+	}
+}
+
+static void
+tell(const struct lane *l)
+{
+	const struct folder_stats *s = &l->folder.stats;
+	char text[400];
+	struct buf b;
+
+	BUF_INIT(&b, text);
+	part(&b, s->down, "down");
+	part(&b, s->up, "up");
+	part(&b, s->flags_local, "flags changed here");
+	part(&b, s->flags_remote, "flags changed there");
+	part(&b, s->del_local, "deleted here");
+	part(&b, s->del_remote, "deleted there");
+	part(&b, s->adopted, "adopted");
+	part(&b, s->failed, "failed");
+	if (b.n > 0) {
+		log_msg(LOG_INFO, "%s: %.*s", l->title, (int)b.n, b.p);
+	}
+}
+
+void
+lane_folder_failed(struct lane *l, enum err e)
+{
+	if (!l->told && e != ERR_STOPPED) {
+		log_msg(LOG_ERROR, "%s: %s", l->title,
+			err_detail()[0] != '\0' ? err_detail() : err_text(e));
+		outcome_err(e == ERR_REFUSED ? ERR_SYNTAX : e);
+	}
+	l->told = true;
+}
+
+void
+lane_folder_end(struct lane *l)
+{
+	const struct folder_stats *s = &l->folder.stats;
+
+	if (l->folder_open) {
+		outcome_err(folder_end(&l->folder));
+		l->folder_open = false;
+		add_total(l);
+		tell(l);
+		outcome_exit(s->failed > 0 ? EXIT_FAILED : EXIT_CONVERGED);
+		outcome_exit(s->guarded > 0 ? EXIT_PERSON : EXIT_CONVERGED);
+		outcome_exit(s->waiting > 0 ? EXIT_TEMPORARY : EXIT_CONVERGED);
+	}
+	fs_close(&l->state);
+}

@@ -1,0 +1,68 @@
+"""Several connections of one account, and several accounts."""
+import os
+import re
+
+import pytest
+
+from mail import lf, message
+from wherry import TOP, Wherry
+
+with open(os.path.join(TOP, "config.h")) as _f:
+    CONNECTIONS = int(re.search(r"define CFG_CONNECTIONS (\d+)",
+                                _f.read()).group(1))
+own_build = pytest.mark.skipif(
+    bool(os.environ.get("WHERRY")), reason="counts of the default build")
+
+
+def filled(w, folders=12, each=3):
+    with w.box() as b:
+        for i in range(folders):
+            b.create("f%02d" % i)
+            for j in range(each):
+                b.append(message("m%d-%d" % (i, j)), "f%02d" % i)
+
+
+@own_build
+def test_pool(make):
+    """As many connections as there are, or as maxconnections says; one if
+    there is one folder."""
+    w = make()
+    w.sync()
+    mark = w.server.log_mark()
+    w.run()
+    assert len(w.server.sessions(w.user, mark)) == 1
+    filled(w)
+    mark = w.server.log_mark()
+    w.sync()
+    assert 1 < len(w.server.sessions(w.user, mark)) <= CONNECTIONS + 1
+    w.configure(remote={"maxconnections": 2})
+    with w.box() as b:
+        for i in range(12):
+            b.append(message("n%d" % i), "f%02d" % i)
+        mark = w.server.log_mark()
+        w.run()
+        assert len(w.server.sessions(w.user, mark)) == 2
+        w.configure(remote={"maxconnections": 1})
+        mark = w.server.log_mark()
+        w.run()
+        assert len(w.server.sessions(w.user, mark)) == 1
+    w.check()
+
+
+@pytest.mark.parametrize("sep", [".", "/"])
+def test_all_directions_at_once(make, sep):
+    w = make(sep=sep)
+    filled(w)
+    w.sync()
+    with w.box() as b:
+        for i in range(0, 12, 2):
+            b.select("f%02d" % i)
+            b.append(message("new%d" % i), "f%02d" % i)
+    for i in range(1, 12, 2):
+        w.local.add(lf(message("here%d" % i)), "f%02d" % i)
+    for i in range(6):  # also names below each other
+        w.local.create("new%d/deep/er" % i)
+        w.local.add(lf(message("deep%d" % i)), "new%d/deep/er" % i)
+    w.sync()
+    w.quiet()
+    assert len(w.local.messages("f01")) == 4
