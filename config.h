@@ -72,7 +72,7 @@
 
 /* Commands in flight on one connection. Costs 24 bytes each. */
 #ifndef CFG_INFLIGHT
-#define CFG_INFLIGHT 32
+#define CFG_INFLIGHT 72
 #endif
 
 /* Connections that can be compressed at once (COMPRESS=DEFLATE); the others

@@ -24,6 +24,7 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 	a->started_ms = now_ms;
 	a->written = fs_written();
 	a->folders.open = false;
+	a->table.dir = a->table.fd = FS_NONE;
 	a->phase = ACCOUNT_PASSWORD;
 	e = conf_account(conf, name, &a->conf);
 	if (e == ERR_OK) {
@@ -104,7 +105,7 @@ end(struct account *a, enum err e, int64_t now_ms)
 		lane_folder_end(l);
 		pool_release(l);
 	}
-	folders_end(&a->folders);
+	account_list_end(a, e == ERR_OK && a->all_seen);
 	account_close(a);
 	a->phase = ACCOUNT_DONE;
 	log_msg(LOG_INFO, "*** Finished account '%s' in %lld:%02lld",
@@ -137,37 +138,6 @@ connect_begin(struct account *a, int64_t now_ms)
 }
 
 static enum err
-ask_folders(struct account *a)
-{
-	struct imap_conn *c = &a->first->conn;
-	enum err e = account_mark_root(a);
-
-	if (e != ERR_OK) {
-		return e;
-	}
-	folders_begin(&a->folders, a->state, a->conf.sep);
-	if (!a->asked && imap_conn_has(c, IMAP_CAP(NAMESPACE))) {
-		e = imap_begin(c, IMAP_CMD_NAMESPACE, 0);
-		if (e == ERR_OK) {
-			imap_text(c, "NAMESPACE");
-			e = imap_end(c, 0);
-		}
-		a->asked = e == ERR_OK;
-	}
-	if (e == ERR_OK) { /* may have to wait until that one is sent */
-		e = imap_begin(c, IMAP_CMD_LIST, 0);
-	}
-	if (e == ERR_OK) {
-		imap_text(c, "LIST \"\" \"*\"");
-		e = imap_end(c, 0);
-	}
-	if (e != ERR_AGAIN) {
-		a->phase = ACCOUNT_LIST;
-	}
-	return e;
-}
-
-static enum err
 connect_step(struct account *a, int64_t now_ms)
 {
 	enum err e = a->first == NULL ? connect_begin(a, now_ms) : ERR_OK;
@@ -179,77 +149,9 @@ connect_step(struct account *a, int64_t now_ms)
 	}
 	if ((e == ERR_OK || e == ERR_AGAIN) && a->first != NULL &&
 		a->first->phase == LANE_IDLE) {
-		e = ask_folders(a);
+		e = account_list_begin(a);
 	}
 	return e;
-}
-
-static enum err
-listed(struct account *a)
-{
-	enum err e = ERR_OK;
-
-	if (a->folders.remote_n == 0) {
-		return err_set(ERR_REFUSED, "%s lists no folder at all; nothing "
-			"was changed", a->conf.host);
-	}
-	if (a->root != FS_NONE) {
-		e = folders_local(&a->folders, a->root);
-	}
-	if (e == ERR_OK) {
-		e = folders_state(&a->folders, a->state);
-	}
-	if (e == ERR_OK) {
-		e = folders_sort(&a->folders);
-	}
-	if (a->folders.refused > 0) {
-		outcome_exit(EXIT_FAILED);
-	}
-	a->folder_count = a->left = a->folders.remote_n;
-	a->first = NULL; /* one of many from here on */
-	a->phase = ACCOUNT_WORK;
-	return e;
-}
-
-static enum err
-list_event(struct account *a, const struct imap_event *ev)
-{
-	switch (ev->kind) {
-	case IMAP_EV_NAMESPACE:
-		folders_namespace(&a->folders, ev->name);
-		return ERR_OK;
-	case IMAP_EV_LIST:
-		return folders_remote(&a->folders, ev->name, ev->sep,
-			ev->attrs);
-	case IMAP_EV_TAGGED:
-		if (ev->cmd != IMAP_CMD_LIST) {
-			return ERR_OK;
-		}
-		return ev->status == IMAP_OK ? listed(a) :
-			err_set(ERR_REFUSED, "%s does not list folders: %s",
-				a->conf.host, a->first->conn.text);
-	default:
-		return ERR_OK;
-	}
-}
-
-static enum err
-list_step(struct account *a, int64_t now_ms)
-{
-	struct imap_conn *c = &a->first->conn;
-	enum err moved = imap_conn_step(c, now_ms), e = ERR_OK;
-	struct imap_event *ev;
-
-	if (moved != ERR_OK && moved != ERR_AGAIN) {
-		return moved;
-	}
-	while (e == ERR_OK && a->phase == ACCOUNT_LIST) {
-		e = imap_conn_next(c, &ev);
-		if (e == ERR_OK) {
-			e = list_event(a, ev);
-		}
-	}
-	return e == ERR_AGAIN && moved == ERR_OK ? ERR_OK : e;
 }
 
 /* A folder waits and all lanes are at work: a further one may connect. Each
@@ -314,7 +216,7 @@ run(struct account *a, int64_t now_ms)
 	case ACCOUNT_CONNECT:
 		return connect_step(a, now_ms);
 	case ACCOUNT_LIST:
-		return list_step(a, now_ms);
+		return account_list_step(a, now_ms);
 	case ACCOUNT_WORK:
 		return work_step(a, now_ms);
 	default:

@@ -42,7 +42,9 @@ struct account {
 	fs_fd root, state, lock, marker;
 	struct proc cmd;
 	bool cmd_runs, stopping, told;
-	bool asked;    /* for the namespace */
+	bool listed;   /* LIST was answered */
+	bool quiet;    /* nothing differs: its work is done */
+	bool troubled; /* something has to be told about a folder */
 	bool all_seen; /* the list of folders came to its end */
 	bool have;     /* entry and title wait for a lane */
 	size_t pass_n;
@@ -52,12 +54,17 @@ struct account {
 	struct imap_login login;
 	struct io_counts counts; /* of the connections that are closed */
 	struct folder_stats total;
+	int asked;	   /* enum in account_list.c */
+	uint32_t status_n; /* STATUS commands in flight */
+	struct catalog_set synced;
+	struct folders_now now;
 	struct lane *first; /* the one that logs in and lists */
 	struct folder_entry entry;
 	struct conf_account conf;
 	char pass[512];
 	char hostname[128];
 	char title[1024];
+	struct catalog table;
 	struct folders folders;
 };
 
@@ -91,7 +98,18 @@ enum err account_passcmd_begin(struct account *a, int64_t now_ms);
 enum err account_passcmd_step(struct account *a, int64_t now_ms);
 /* account_advice.c: after a refused login */
 void account_advise(const struct account *a);
-/* account_folder.c: which folder comes next. ERR_OK: one name further, and if
+/* account_list.c: from the login to the stream of folders, and what of it is
+ * remembered for the next run (complete: it saw all of them). */
+enum err account_list_begin(struct account *a);
+enum err account_list_step(struct account *a, int64_t now_ms);
+void account_list_end(struct account *a, bool complete);
+/* A folder is at work, and has ended: h is its head if both sides agree. */
+void account_row_begin(struct account *a, const struct folder_entry *f);
+void account_row_end(struct account *a, const struct folder_entry *f,
+	const struct head *h);
+/* account_folder.c: is a->entry one that was asked for, by its names? */
+enum err account_accepts(struct account *a, bool *yes);
+/* Which folder comes next. ERR_OK: one name further, and if
  * a->have one waits for a lane; ERR_END: none is left. */
 enum err account_look(struct account *a);
 

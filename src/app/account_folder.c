@@ -28,8 +28,8 @@ asked_for(struct account *a, const char *remote)
 	return false;
 }
 
-static enum err
-accepted(struct account *a, bool *yes)
+enum err
+account_accepts(struct account *a, bool *yes)
 {
 	const struct folder_entry *f = &a->entry;
 	bool remote = true, local = true;
@@ -54,6 +54,7 @@ leave(struct account *a, int status, enum log_level level, const char *why)
 {
 	log_msg(level, "%s: %s", a->title, why);
 	outcome_exit(status);
+	a->troubled = true;
 }
 
 /* A folder was listed as missing here because it is not there, and not
@@ -146,6 +147,21 @@ may_sync(struct account *a)
 	return true;
 }
 
+static void
+takes_part(struct account *a)
+{
+	const struct folder_entry *f = &a->entry;
+	uint8_t id[16];
+
+	folders_id(span_of(f->remote), id);
+	catalog_set_add(&a->synced, id);
+	if (!f->has_remote) { /* it will be there */
+		folders_listed(&a->folders, span_of(f->remote),
+			a->folders.map.remote_sep, 0);
+	}
+	a->have = !f->same || !f->has_local || !f->has_remote || !f->has_state;
+}
+
 /* One name further in the list. */
 static enum err
 look_at_next(struct account *a)
@@ -161,7 +177,7 @@ look_at_next(struct account *a)
 	mapname_title(span_of(a->entry.has_local ? a->entry.local
 		: a->entry.remote), &b);
 	buf_cstr(&b);
-	e = accepted(a, &a->have);
+	e = account_accepts(a, &a->have);
 	a->have = e == ERR_OK && a->have && may_sync(a);
 	if (a->have && a->options->dry_run &&
 		(!a->entry.has_local || !a->entry.has_remote)) {
@@ -169,6 +185,9 @@ look_at_next(struct account *a)
 			"mail", a->title,
 			a->entry.has_local ? "on the server" : "here");
 		a->have = false;
+	}
+	if (a->have) {
+		takes_part(a);
 	}
 	return e;
 }

@@ -80,8 +80,14 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 static enum err
 logout_step(struct lane *l, int64_t now_ms)
 {
+	uint64_t turns = l->conn.io.counts.turns;
 	enum err e = imap_conn_step(&l->conn, now_ms);
 
+	/* Who has nothing else to say does not wait for the goodbye. */
+	if (l->account->quiet && io_flushed(&l->conn.io)) {
+		l->conn.io.counts.turns = turns;
+		return ERR_END;
+	}
 	return e == ERR_OK || e == ERR_AGAIN ? e : ERR_END;
 }
 

@@ -85,12 +85,6 @@ open_folder_state(struct lane *l)
 	return e == ERR_OK ? write_id(l) : e;
 }
 
-static uint32_t
-seconds(uint32_t n, uint32_t of)
-{
-	return n <= UINT32_MAX / of ? n * of : UINT32_MAX;
-}
-
 static void
 fill_job(struct lane *l)
 {
@@ -116,8 +110,8 @@ fill_job(struct lane *l)
 		.infosep = c->infosep,
 		.durability = a->options->durability,
 		.known_validity = offlineimap_validity(l),
-		.audit_s = seconds(c->audit_h, 3600),
-		.flag_check_s = seconds(c->flag_check_m, 60)};
+		.audit_s = a->now.audit_s,
+		.flag_check_s = a->now.flag_check_s};
 }
 
 void
@@ -132,6 +126,7 @@ lane_folder_begin(struct lane *l)
 	a->folder_no++;
 	e = open_folder_state(l);
 	if (e == ERR_OK) {
+		account_row_begin(a, &l->entry);
 		fill_job(l);
 		(void)folder_begin(&l->folder, &l->conn, &l->job);
 		l->folder_open = true; /* folder_step tells the error */
@@ -204,9 +199,15 @@ void
 lane_folder_end(struct lane *l)
 {
 	const struct folder_stats *s = &l->folder.stats;
+	enum err e;
 
 	if (l->folder_open) {
-		outcome_err(folder_end(&l->folder));
+		e = folder_end(&l->folder);
+		outcome_err(e);
+		account_row_end(l->account, &l->entry, e == ERR_OK &&
+			!l->told && l->folder.agreed && s->failed == 0 &&
+			s->guarded == 0 && s->waiting == 0 ? &l->folder.head
+				: NULL);
 		l->folder_open = false;
 		add_total(l);
 		tell(l);
