@@ -419,7 +419,8 @@ def test_10000_folders(make):
             names[:] = ["INBOX"] + ["f%05d" % i for i in range(1, n)]
             grow(w, names)
             peaks.append(min(peak(w) for _ in range(3)))
-        assert peaks[1] - peaks[0] <= 32, peaks
+        # Buffers that 20 do not fill, and the grain that it is counted in.
+        assert peaks[1] - peaks[0] <= 64, peaks
         assert b"SELECT" not in mock.received
 
 
