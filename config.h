@@ -155,10 +155,22 @@
 #define CFG_SET_BYTES 1048576
 #endif
 
-/* Uploads whose intents share one flush. Costs about 400 bytes each per
+/* Uploads whose intents share one flush. Costs about 65 bytes each per
  * connection. */
 #ifndef CFG_UPLOADS
-#define CFG_UPLOADS 32
+#define CFG_UPLOADS 128
+#endif
+
+/* Messages of one APPEND, where the server takes several (MULTIAPPEND). Costs
+ * nothing. */
+#ifndef CFG_APPEND_MESSAGES
+#define CFG_APPEND_MESSAGES 50
+#endif
+
+/* Bytes of one APPEND; a larger message goes alone, and only after the server
+ * agreed to its size. Costs nothing. */
+#ifndef CFG_APPEND_BYTES
+#define CFG_APPEND_BYTES 1048576
 #endif
 
 /* --- names and configuration --- */
@@ -170,7 +182,7 @@
 #endif
 
 /* Longest file name, bytes, with a NUL; 256 hold all that file systems have.
- * Costs CFG_UPLOADS times itself per connection. */
+ * Costs nothing: it is on the stack. */
 #ifndef CFG_NAME
 #define CFG_NAME 256
 #endif
@@ -361,6 +373,12 @@
 #endif
 #if CFG_UPLOADS < 1 || CFG_UPLOADS > 4096
 #error "CFG_UPLOADS must be 1 to 4096"
+#endif
+#if CFG_APPEND_MESSAGES < 1 || CFG_APPEND_MESSAGES > 4096
+#error "CFG_APPEND_MESSAGES must be 1 to 4096"
+#endif
+#if CFG_APPEND_BYTES < 4096 || CFG_APPEND_BYTES > 1073741824
+#error "CFG_APPEND_BYTES must be 4096 to 1073741824"
 #endif
 #if CFG_PATH < 512 || CFG_PATH > 4096
 #error "CFG_PATH must be 512 to 4096"

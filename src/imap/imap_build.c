@@ -148,19 +148,34 @@ log_line(struct imap_conn *c, enum imap_cmd cmd)
 	log_msg(LOG_WIRE, "C: %.*s", (int)c->line.n, c->line.p);
 }
 
+/* The time that the line may take for so many bytes. */
+static int64_t
+budget(uint64_t expect)
+{
+	return (int64_t)(expect / 1024) * 1000;
+}
+
+static enum err
+put_line(struct imap_conn *c, enum imap_cmd cmd)
+{
+	enum err e;
+
+	log_line(c, cmd);
+	e = io_put(&c->io, c->line.p, c->line.n);
+	return imap_conn_fail(c, e == ERR_OK ? io_put(&c->io, "\r\n", 2) : e);
+}
+
 static enum err
 send(struct imap_conn *c, uint64_t expect)
 {
 	struct imap_inflight *f = imap_conn_inflight(c, c->next_tag);
-	enum err e;
 
 	if (c->line.err != ERR_OK) {
 		return take_back(c, c->line.err);
 	}
 	c->building = false;
 	f->budget_ms = (int64_t)CFG_COMMAND_FACTOR * c->login->timeout_ms +
-		(int64_t)(expect / 1024) * 1000;
-	log_line(c, f->cmd);
+		budget(expect);
 	if (c->inflight_n == 0) {
 		c->turn_ms = c->now_ms;
 		c->heard_ms = c->now_ms;
@@ -168,11 +183,7 @@ send(struct imap_conn *c, uint64_t expect)
 	}
 	c->inflight_n++;
 	c->next_tag++;
-	e = io_put(&c->io, c->line.p, c->line.n);
-	if (e == ERR_OK) {
-		e = io_put(&c->io, "\r\n", 2);
-	}
-	return e == ERR_OK ? ERR_OK : imap_conn_fail(c, e);
+	return put_line(c, f->cmd);
 }
 
 enum err
@@ -181,15 +192,63 @@ imap_end(struct imap_conn *c, uint64_t expect)
 	return send(c, expect);
 }
 
+static enum err
+wrong_size(struct imap_conn *c)
+{
+	return imap_conn_fail(c,
+		err_set(ERR_SYNTAX, "literal of another size"));
+}
+
+/* A large literal waits for "+" anyhow: it can be refused before its bytes
+ * (RFC 7888 4 and 5). */
+bool
+imap_nonsync(const struct imap_conn *c, uint64_t n)
+{
+	return (imap_conn_has(c, IMAP_CAP(LITERAL_PLUS)) &&
+			n <= CFG_APPEND_BYTES) ||
+		(imap_conn_has(c, IMAP_CAP(LITERAL_MINUS)) && n <= 4096);
+}
+
+enum err
+imap_literal_more(struct imap_conn *c)
+{
+	if (!c->literal || c->literal_left > 0) {
+		return wrong_size(c);
+	}
+	if (io_room(&c->io) < IMAP_SET_BEHIND) {
+		return ERR_AGAIN;
+	}
+	c->literal = false;
+	c->more = true;
+	buf_init(&c->line, c->line_mem, IMAP_SET_BEHIND - 2);
+	return ERR_OK;
+}
+
+/* The rest of a line of which a part was sent already; its command may even
+ * be answered by now. */
+static enum err
+send_more(struct imap_conn *c, uint64_t expect)
+{
+	struct imap_inflight *f = imap_conn_inflight(c, c->next_tag - 1);
+
+	c->more = false;
+	if (c->line.err != ERR_OK) {
+		return imap_conn_fail(c, c->line.err);
+	}
+	if (f != NULL) {
+		f->budget_ms += budget(expect);
+	}
+	return put_line(c, IMAP_CMD_APPEND);
+}
+
 enum err
 imap_end_literal(struct imap_conn *c, uint64_t n, bool *wait)
 {
-	bool plus = imap_conn_has(c, IMAP_CAP(LITERAL_PLUS)) ||
-		(imap_conn_has(c, IMAP_CAP(LITERAL_MINUS)) && n <= 4096);
+	bool plus = imap_nonsync(c, n);
 	enum err e;
 
 	buf_fmt(&c->line, "{%llu%s}", (unsigned long long)n, plus ? "+" : "");
-	e = send(c, n);
+	e = c->more ? send_more(c, n) : send(c, n);
 	if (e == ERR_OK) {
 		c->literal = true;
 		c->literal_left = n;
@@ -210,8 +269,7 @@ enum err
 imap_literal(struct imap_conn *c, const void *p, size_t n)
 {
 	if (!c->literal || n > c->literal_left) {
-		return imap_conn_fail(c,
-			err_set(ERR_SYNTAX, "literal of another size"));
+		return wrong_size(c);
 	}
 	c->literal_left -= n;
 	return imap_conn_fail(c, io_put(&c->io, p, n));
@@ -221,8 +279,7 @@ enum err
 imap_literal_end(struct imap_conn *c)
 {
 	if (!c->literal || c->literal_left > 0) {
-		return imap_conn_fail(c,
-			err_set(ERR_SYNTAX, "literal of another size"));
+		return wrong_size(c);
 	}
 	c->literal = false;
 	return imap_conn_fail(c, io_put(&c->io, "\r\n", 2));

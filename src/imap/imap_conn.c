@@ -35,7 +35,8 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->now_ms = c->heard_ms = c->turn_ms = now_ms;
 	c->extra_ms = 0;
 	c->literal_left = 0;
-	c->literal = c->building = c->got_caps = c->enabled = false;
+	c->literal = c->building = c->more = false;
+	c->got_caps = c->enabled = false;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';
 	imap_resp_init(&c->resp);

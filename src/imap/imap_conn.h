@@ -87,7 +87,7 @@ struct imap_conn {
 	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
 	int64_t extra_ms;		   /* granted to the oldest command */
 	uint64_t literal_left;
-	bool literal, building;
+	bool literal, building, more;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
 	bool mech_used; /* the password went out */
 	bool got_caps, enabled;
@@ -152,11 +152,15 @@ void imap_drop(struct imap_conn *c);
 void imap_set_begin(struct imap_conn *c, struct imap_set *set);
 void imap_set_end(struct imap_conn *c, struct imap_set *set);
 
-/* Ends the line with a literal of n bytes: "{n+}" if the server takes that,
- * else "{n}" (then *wait is true: send nothing before IMAP_EV_CONTINUE).
+/* Ends the line with a literal of n bytes: "{n+}" if imap_nonsync(), else "{n}"
+ * (then *wait is true: send nothing before IMAP_EV_CONTINUE).
  * Then imap_literal() n bytes in all, in pieces of at most imap_room(), and
  * imap_literal_end(). imap_literal_drop(): the server answered NO to a
- * synchronising literal of which nothing was sent. */
+ * synchronising literal of which nothing was sent.
+ * Instead of imap_literal_end(), imap_literal_more() goes on with the line, up
+ * to another imap_end_literal(). ERR_AGAIN: no room for the line. */
+bool imap_nonsync(const struct imap_conn *c, uint64_t n);
+enum err imap_literal_more(struct imap_conn *c);
 enum err imap_end_literal(struct imap_conn *c, uint64_t n, bool *wait);
 size_t imap_room(const struct imap_conn *c);
 enum err imap_literal(struct imap_conn *c, const void *p, size_t n);

@@ -296,6 +296,18 @@ create(struct journal *j)
 	return e;
 }
 
+uint64_t
+journal_begin(void)
+{
+	return HEADER_LEN;
+}
+
+uint64_t
+journal_end(const struct journal *j)
+{
+	return j->size > 0 ? j->size : HEADER_LEN;
+}
+
 enum err
 journal_add(struct journal *j, const struct intent *i)
 {
@@ -304,7 +316,7 @@ journal_add(struct journal *j, const struct intent *i)
 	struct buf t;
 	struct buf l;
 	struct span name;
-	uint64_t at = j->size > 0 ? j->size : HEADER_LEN;
+	uint64_t at = journal_end(j);
 	enum err e;
 
 	if (memchr(i->name, '\0', CFG_NAME) == NULL) {

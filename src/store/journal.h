@@ -36,6 +36,9 @@ enum err journal_open(struct journal *j, fs_fd dir);
 /* A zeroed struct is fine. */
 void journal_close(struct journal *j);
 bool journal_empty(const struct journal *j);
+/* Where the first intent is and the next one will be, for journal_read(). */
+uint64_t journal_begin(void);
+uint64_t journal_end(const struct journal *j);
 /* ERR_LIMIT: the name does not end within CFG_NAME. */
 enum err journal_add(struct journal *j, const struct intent *i);
 /* Makes the added lines durable. */

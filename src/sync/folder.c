@@ -249,8 +249,9 @@ note_mailbox(struct folder *f, const struct imap_event *ev)
 static enum err
 fetch_end(struct folder *f, const struct imap_event *ev)
 {
-	enum err e;
-
+	if (f->phase == FOLDER_UP) {
+		folder_up_listed(f, &ev->fetch);
+	}
 	if (f->closing.open && !ev->fetch.has_body) {
 		return folder_closing_event(f, ev);
 	}
@@ -264,9 +265,7 @@ fetch_end(struct folder *f, const struct imap_event *ev)
 		if (ev->fetch.has_body) {
 			return folder_recover_event(f, ev);
 		}
-		e = folder_up_event(f, ev);
-		return e == ERR_OK && f->up.recovering
-			? folder_list_event(f, ev) : e;
+		return f->up.recovering ? folder_list_event(f, ev) : ERR_OK;
 	case FOLDER_SELECT:
 	case FOLDER_SCAN:
 	case FOLDER_JOIN:
@@ -525,7 +524,7 @@ drain(struct folder *f)
 	if (f->err == ERR_STOPPED) {
 		return f->err; /* the account closes the connection */
 	}
-	if (f->up.sending) { /* inside a literal: of no use to anyone now */
+	if (f->up.open) { /* inside an APPEND: of no use to anyone now */
 		log_msg(LOG_ERROR, "%s: %s", f->job->title, err_detail());
 		f->err = err_set(ERR_NET, "the connection was given up in the "
 			"middle of an upload");

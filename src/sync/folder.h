@@ -126,23 +126,27 @@ struct pend {
 	uint8_t what, stage, add, del, had_flags;
 };
 
+/* A file on its way to the server; its name is in its intent. */
 struct upload {
-	struct intent intent;
-	uint32_t uid, flags;
-	int64_t date;
-	uint8_t state; /* enum upload_state */
+	uint64_t mkey;
+	uint32_t at; /* of its intent in the journal */
+	uint32_t size, uid;
+	uint16_t first; /* the upload that began its APPEND */
+	uint16_t limit; /* messages of the APPEND that takes it */
+	uint8_t state, flags;
 };
 enum upload_state {
 	UPLOAD_READY,  /* its intent is durable */
 	UPLOAD_SENT,
-	UPLOAD_STORED, /* OK, UID not known */
+	UPLOAD_STORED, /* perhaps; UID not known */
+	UPLOAD_REFUSED, /* as one of several: looked for, then sent again */
 	UPLOAD_KNOWN,  /* UID known */
 	UPLOAD_SEEN,   /* and the server lists it */
-	UPLOAD_PLACED, /* and the file bears it */
 	UPLOAD_FAILED
 };
 
 /* A file that may be a message of the server: proof by header key. */
+#define FOLDER_PROOFS (CFG_UPLOADS / 4 + 4)
 struct proof {
 	struct listed s;
 	struct local l;
@@ -292,9 +296,20 @@ struct folder {
 	} down;
 
 	struct {
-		uint32_t n, next, busy, used_n, u0;
-		uint64_t left;
-		bool eof, sending, waiting, resolve, hold, recovering, asked;
+		uint32_t n;    /* uploads of the group */
+		uint32_t next; /* under way, or the next one */
+		uint32_t last; /* behind those of the open APPEND */
+		uint32_t told; /* UIDs of the answer that is being read */
+		uint32_t busy, used_n;
+		uint32_t u0;   /* UIDNEXT before the first of the group */
+		uint32_t upto; /* last UID that was asked for by itself */
+		uint64_t left; /* to be sent of the file */
+		uint64_t at;   /* where the recovery reads the journal */
+		bool eof;      /* no more files are taken */
+		bool full;     /* nor those of the group: over quota */
+		bool open, sending, waiting; /* APPEND, literal, for "+" */
+		bool sent, asked; /* any APPEND; for keys */
+		bool hold, recovering;
 		fs_fd fd;
 		bool cr;
 		int step; /* enum in folder_up.c */
@@ -323,8 +338,10 @@ struct folder {
 	/* buffers */
 	struct want_set sets[2];
 	struct want again[CFG_SET_MESSAGES];
-	struct upload uploads[CFG_UPLOADS];
-	struct proof proofs[CFG_UPLOADS];
+	union {
+		struct upload uploads[CFG_UPLOADS];
+		struct proof proofs[FOLDER_PROOFS]; /* in the join */
+	};
 	uint32_t used[CFG_UPLOADS];
 	struct pend pend[CFG_RING];
 	uint8_t arena[CFG_SORT_ARENA];

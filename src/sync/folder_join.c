@@ -597,7 +597,7 @@ folder_join_step(struct folder *f)
 			folder_store_begin(f);
 			return ERR_OK;
 		}
-		if (f->proof.n >= CFG_UPLOADS) {
+		if (f->proof.n >= FOLDER_PROOFS) {
 			folder_enter(f, FOLDER_PROOF);
 			return ERR_OK;
 		}

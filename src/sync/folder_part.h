@@ -187,15 +187,27 @@ void folder_resume_keep(struct folder *f); /* the folder ends */
 enum err folder_down_step(struct folder *f);
 enum err folder_down_event(struct folder *f, const struct imap_event *ev);
 
-/* folder_place.c: files of a batch get their UIDs; they become records */
-enum err folder_up_place(struct folder *f);
-enum err folder_up_record(struct folder *f);
+/* folder_place.c: files of a group get their UIDs; they become records */
+enum err folder_place_all(struct folder *f);
+enum err folder_place_record(struct folder *f);
+enum err folder_place_end(struct folder *f);
+
+/* folder_append.c: the uploads that are READY leave; ERR_END: all have */
+enum err folder_append_step(struct folder *f);
+/* UIDs of an answer to APPEND, and that answer. */
+void folder_append_event(struct folder *f, const struct imap_event *ev);
+enum err folder_append_done(struct folder *f, const struct imap_event *ev);
 
 /* folder_up.c, folder_recover.c */
+/* The server lists this message. */
+void folder_up_listed(struct folder *f, const struct imap_fetch *fetch);
+enum err folder_up_intent(struct folder *f, const struct upload *u,
+	struct intent *out);
 enum err folder_up_step(struct folder *f);
 enum err folder_up_event(struct folder *f, const struct imap_event *ev);
 enum err folder_up_resume(struct folder *f);
-enum err folder_recover_ask(struct folder *f);
+/* Asks for what is there from u0 on, with header keys or without. */
+enum err folder_recover_ask(struct folder *f, bool keys);
 bool folder_recorded(struct folder *f, uint32_t uid);
 enum err folder_recover_begin(struct folder *f);
 enum err folder_recover_step(struct folder *f);

@@ -26,17 +26,62 @@ placed_name(struct folder *f, const char *name, uint32_t uid, char *out)
 	return stripped.err != ERR_OK ? stripped.err : b.err;
 }
 
+static bool
+pending(const struct folder *f, uint32_t uid)
+{
+	for (uint32_t i = 0; i < f->pend_n; i++) {
+		if (f->pend[i].uid == uid) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What becomes a record once the file's name is durable. */
 static enum err
-place(struct folder *f, struct upload *u)
+promise(struct folder *f, const struct upload *u, enum maildir_where where,
+	const char *name)
+{
+	struct maildir_name n;
+	struct local l;
+	struct rec_name base;
+	struct pend *p;
+	enum err e;
+
+	f->stats.up++;
+	if (folder_recorded(f, u->uid) || pending(f, u->uid)) {
+		f->stamp.differs = true;
+		return ERR_OK; /* a server that keeps equal messages once */
+	}
+	maildir_name_parse(&n, span_of(name), f->fmd5, f->job->infosep);
+	e = folder_local_parse(f, where, name, &n, &l);
+	if (e == ERR_OK) {
+		e = folder_name_to_rec(f, &l, &base);
+	}
+	if (e != ERR_OK) {
+		return e;
+	}
+	folder_stamp_flags(f, l.flags, u->flags);
+	p = folder_pend_add(f, PEND_UP, u->uid, NO_RECORD);
+	p->flags = u->flags;
+	p->size = u->size;
+	p->mkey = u->mkey;
+	p->name = base;
+	p->stage = PEND_ACTED;
+	return ERR_OK;
+}
+
+static enum err
+place(struct folder *f, const struct upload *u, struct intent *i)
 {
 	char to[CFG_NAME], found[CFG_NAME];
-	enum maildir_where where = u->intent.where;
-	const char *name = u->intent.name;
+	enum maildir_where where = i->where;
+	const char *name = i->name;
 	enum err e = ERR_NOENT;
 
-	for (int i = 0; i < 2 && e == ERR_NOENT; i++) {
-		if (i > 0) { /* another program changed its flags meanwhile */
-			e = folder_find_stem(f, u->intent.name, &where, found);
+	for (int tries = 0; tries < 2 && e == ERR_NOENT; tries++) {
+		if (tries > 0) { /* its flags were changed meanwhile */
+			e = folder_find_stem(f, i->name, &where, found);
 			name = found;
 			if (e != ERR_OK) {
 				break;
@@ -48,30 +93,34 @@ place(struct folder *f, struct upload *u)
 		}
 	}
 	if (e == ERR_OK) {
-		memcpy(u->intent.name, to, strlen(to) + 1);
-		u->intent.where = (uint8_t)where;
-		u->state = UPLOAD_PLACED;
-		return ERR_OK;
+		f->up.u0 = u->uid >= f->up.u0 && u->uid < UINT32_MAX
+			? u->uid + 1 : f->up.u0;
+		return promise(f, u, where, to);
 	}
 	/* Removed while it was sent: it comes back as a download, and can be
 	 * removed again. */
-	u->state = UPLOAD_FAILED;
 	return e == ERR_NOENT || e == ERR_EXIST ? ERR_OK : e;
 }
 
 enum err
-folder_up_place(struct folder *f)
+folder_place_all(struct folder *f)
 {
 	enum err e = ERR_OK;
 
-	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
-		if (f->uploads[i].state == UPLOAD_SEEN) {
-			e = place(f, &f->uploads[i]);
-		} else if (f->uploads[i].state == UPLOAD_STORED) {
+	for (uint32_t j = 0; j < f->up.n && e == ERR_OK; j++) {
+		const struct upload *u = &f->uploads[j];
+		struct intent i;
+
+		if (u->state != UPLOAD_SEEN && u->state != UPLOAD_STORED) {
+			continue;
+		}
+		e = folder_up_intent(f, u, &i);
+		if (e == ERR_OK && u->state == UPLOAD_SEEN) {
+			e = place(f, u, &i);
+		} else if (e == ERR_OK) {
 			log_msg(LOG_WARN, "%s: %s was sent, but the server "
 				"does not show it yet; the next run looks "
-				"again", f->job->title,
-				f->uploads[i].intent.name);
+				"again", f->job->title, i.name);
 			f->up.hold = true;
 			f->stats.waiting++;
 		}
@@ -79,59 +128,30 @@ folder_up_place(struct folder *f)
 	return e;
 }
 
-static enum err
-record_one(struct folder *f, const struct upload *u)
+/* The journal is settled. */
+enum err
+folder_place_end(struct folder *f)
 {
-	struct maildir_name n;
-	struct local l;
-	struct rec_name base;
-	struct pend *p;
-	enum err e;
+	enum err e = f->up.hold || journal_empty(&f->journal)
+		? ERR_OK : journal_clear(&f->journal);
 
-	if (folder_recorded(f, u->uid)) {
-		f->stamp.differs = true;
-		return ERR_OK; /* a server that keeps equal messages once */
+	if (e == ERR_OK && f->up.recovering) {
+		f->up.recovering = false;
+		f->up.u0 = 0;
+		return folder_scan_begin(f);
 	}
-	maildir_name_parse(&n, span_of(u->intent.name), f->fmd5,
-		f->job->infosep);
-	e = folder_local_parse(f, u->intent.where, u->intent.name, &n, &l);
-	if (e == ERR_OK) {
-		e = folder_name_to_rec(f, &l, &base);
-	}
-	if (e != ERR_OK) {
-		return e;
-	}
-	folder_stamp_flags(f, l.flags, u->flags);
-	p = folder_pend_add(f, PEND_UP, u->uid, NO_RECORD);
-	p->flags = u->flags;
-	p->size = u->intent.size;
-	p->mkey = u->intent.mkey;
-	p->name = base;
-	p->stage = PEND_ACTED;
-	return ERR_OK;
+	return e;
 }
 
 enum err
-folder_up_record(struct folder *f)
+folder_place_record(struct folder *f)
 {
-	enum err e = ERR_OK;
+	enum err e = folder_flush(f, true);
 
-	for (uint32_t i = 0; i < f->up.n && e == ERR_OK; i++) {
-		if (f->uploads[i].state == UPLOAD_PLACED) {
-			f->stats.up++;
-			e = record_one(f, &f->uploads[i]);
-		}
-	}
-	if (e == ERR_OK) {
-		e = folder_flush(f, true);
-	}
-	if (e == ERR_OK && !f->up.hold && !journal_empty(&f->journal)) {
-		e = journal_clear(&f->journal);
-	}
 	f->up.n = 0;
-	if (f->up.recovering) {
-		f->up.recovering = false;
-		return e == ERR_OK ? folder_scan_begin(f) : e;
+	if (e == ERR_OK) { /* a long journal is settled in parts */
+		e = f->up.at != 0 ? folder_recover_begin(f)
+				  : folder_place_end(f);
 	}
 	return e;
 }

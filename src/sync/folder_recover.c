@@ -15,23 +15,9 @@
 #include "port/sys.h"
 #include "sync/folder_part.h"
 
-/* UIDNEXT before the first of the uploads: none of them is below it. */
-static uint32_t
-oldest(const struct folder *f)
-{
-	uint32_t u0 = UINT32_MAX;
-
-	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].intent.uidnext < u0) {
-			u0 = f->uploads[i].intent.uidnext;
-		}
-	}
-	return u0;
-}
-
 /* NOOP first: until then a server need not show what has just arrived. */
-static enum err
-refresh(struct folder *f)
+enum err
+folder_recover_ask(struct folder *f, bool keys)
 {
 	enum err e = imap_begin(f->conn, IMAP_CMD_NOOP, 0);
 
@@ -39,40 +25,22 @@ refresh(struct folder *f)
 		imap_text(f->conn, "NOOP");
 		e = imap_end(f->conn, 0);
 	}
-	return e;
-}
-
-static enum err
-send_keys(struct folder *f)
-{
-	uint32_t u0 = oldest(f);
-	enum err e = imap_begin(f->conn, IMAP_CMD_KEYS, 0);
-
+	if (e == ERR_OK) {
+		e = imap_begin(f->conn, keys ? IMAP_CMD_KEYS
+					     : IMAP_CMD_LISTING,
+			FOLDER_COOKIE_UP);
+	}
 	if (e != ERR_OK) {
 		return e;
 	}
 	imap_text(f->conn, "UID FETCH ");
-	imap_number(f->conn, u0 > 0 ? u0 : 1);
-	imap_text(f->conn, ":4294967295 (UID RFC822.SIZE " SYNC_KEY_FIELDS ")");
-	f->up.resolve = true;
-	f->up.asked = true;
+	imap_number(f->conn, f->up.u0 > 0 ? f->up.u0 : 1);
+	imap_text(f->conn, keys
+		? ":4294967295 (UID FLAGS RFC822.SIZE " SYNC_KEY_FIELDS ")"
+		: ":4294967295 (UID FLAGS)");
+	f->up.asked = f->up.asked || keys;
+	f->up.busy++;
 	return imap_end(f->conn, 1 << 20);
-}
-
-/* ERR_AGAIN until the question went out and its answer came. */
-enum err
-folder_recover_ask(struct folder *f)
-{
-	enum err e;
-
-	if (!f->up.asked) {
-		e = refresh(f);
-		if (e == ERR_OK) {
-			e = send_keys(f);
-		}
-		return e == ERR_OK ? ERR_AGAIN : e;
-	}
-	return f->up.resolve ? ERR_AGAIN : ERR_OK;
 }
 
 bool
@@ -119,11 +87,11 @@ match(struct folder *f, uint64_t key, const struct imap_fetch *fetch)
 	for (uint32_t i = 0; i < f->up.n; i++) {
 		struct upload *u = &f->uploads[i];
 
-		if (u->state != UPLOAD_STORED || u->intent.mkey != key ||
-			fetch->uid < u->intent.uidnext) {
+		if ((u->state != UPLOAD_STORED && u->state != UPLOAD_REFUSED) ||
+			u->mkey != key || fetch->uid < f->up.u0) {
 			continue;
 		}
-		if (fetch->has_size && fetch->size == u->intent.size) {
+		if (fetch->has_size && fetch->size == u->size) {
 			return u;
 		}
 		alike = u;
@@ -138,7 +106,7 @@ folder_recover_event(struct folder *f, const struct imap_event *ev)
 	struct upload *u;
 
 	if (ev->kind == IMAP_EV_TAGGED) {
-		f->up.resolve = false;
+		f->up.busy -= f->up.busy > 0;
 		return ev->status == IMAP_OK ? ERR_OK :
 			err_set(ERR_REFUSED, "the server does not show what "
 				"was uploaded: %s", f->conn->text);
@@ -151,7 +119,9 @@ folder_recover_event(struct folder *f, const struct imap_event *ev)
 		u = match(f, sync_key_get(&f->body.key), &ev->fetch);
 		if (u != NULL) {
 			u->uid = ev->fetch.uid;
-			u->state = UPLOAD_KNOWN;
+			u->state = UPLOAD_SEEN;
+			u->flags &= (uint8_t)(ev->fetch.has_flags
+				? ev->fetch.flags : 0);
 		}
 	}
 	folder_body_drop(f);
@@ -188,38 +158,42 @@ note_used(struct folder *f, uint32_t u0)
 	return e == ERR_END ? ERR_OK : e;
 }
 
+/* A group of what the journal says of files that bear no UID yet. */
 static enum err
 load(struct folder *f)
 {
 	struct intent i;
-	uint64_t at = 0;
+	uint64_t from;
 	enum err e = ERR_OK;
 
-	f->up.n = 0;
-	while (f->up.n < CFG_UPLOADS &&
-		(e = journal_read(&f->journal, &at, &i)) == ERR_OK) {
+	f->up.n = f->up.u0 = f->up.busy = 0;
+	while (f->up.n < CFG_UPLOADS) {
 		struct upload *u = &f->uploads[f->up.n];
 		enum maildir_where where;
 		char found[CFG_NAME];
 
-		if (i.uidvalidity != f->uidvalidity) {
-			continue;
+		from = f->up.at != 0 ? f->up.at : journal_begin();
+		e = journal_read(&f->journal, &f->up.at, &i);
+		if (e == ERR_OK && i.uidvalidity == f->uidvalidity) {
+			e = folder_find_stem(f, i.name, &where, found);
 		}
-		e = folder_find_stem(f, i.name, &where, found);
-		if (e == ERR_NOENT) {
+		if (e == ERR_NOENT || (e == ERR_OK &&
+			i.uidvalidity != f->uidvalidity)) {
 			continue; /* it has its UID already, or is gone */
 		}
 		if (e != ERR_OK) {
-			return e;
+			break;
 		}
-		memset(u, 0, sizeof(*u));
-		u->intent = i;
-		u->intent.where = (uint8_t)where;
-		memcpy(u->intent.name, found, strlen(found) + 1);
-		u->state = UPLOAD_STORED; /* perhaps */
-		f->up.n++;
+		*u = (struct upload){.mkey = i.mkey, .size = i.size,
+			.at = (uint32_t)from, .state = UPLOAD_STORED};
+		if (f->up.n++ == 0 || i.uidnext < f->up.u0) {
+			f->up.u0 = i.uidnext;
+		}
 	}
-	return e == ERR_END || e == ERR_NOENT ? ERR_OK : e;
+	if (e == ERR_END) {
+		f->up.at = 0;
+	}
+	return e == ERR_END ? ERR_OK : e;
 }
 
 enum err
@@ -228,11 +202,11 @@ folder_recover_begin(struct folder *f)
 	enum err e = load(f);
 
 	if (e == ERR_OK && f->up.n == 0) {
-		e = journal_clear(&f->journal);
-		return e == ERR_OK ? folder_scan_begin(f) : e;
+		f->up.recovering = true;
+		return folder_place_end(f);
 	}
 	if (e == ERR_OK) {
-		e = note_used(f, oldest(f));
+		e = note_used(f, f->up.u0);
 	}
 	if (e == ERR_LIMIT) {
 		/* The records are lost too: adopt the files first; their UIDs
@@ -264,10 +238,14 @@ enum err
 folder_recover_step(struct folder *f)
 {
 	uint32_t lost = 0;
-	enum err e = folder_recover_ask(f);
 
-	if (e != ERR_OK) {
-		return e;
+	if (!f->up.asked) {
+		enum err e = folder_recover_ask(f, true);
+
+		return e == ERR_OK ? ERR_AGAIN : e;
+	}
+	if (f->up.busy > 0) {
+		return ERR_AGAIN;
 	}
 	for (uint32_t i = 0; i < f->up.n; i++) {
 		struct upload *u = &f->uploads[i];

@@ -1,21 +1,23 @@
 /*
  * folder_up: new files to the server, never twice.
  *
- * In batches of CFG_UPLOADS: measure (size as it will be sent, header key);
- * write the intents and make them durable; only then APPEND, pipelined where
- * the server takes LITERAL+; the UID from APPENDUID (RFC 4315 3), else by the
- * header keys of what is new; the server is asked whether it lists them (only
- * then may a later absence mean a deletion, and only then is the UID believed);
- * the file gets its UID; a flush; records; the journal is emptied
- * (folder_place.c). What a crash or a wrong UID leaves of this is settled by
- * folder_recover.c.
+ * In groups of CFG_UPLOADS: measure (size as it will be sent, header key);
+ * write the intents and make them durable; only then APPEND
+ * (folder_append.c); the UIDs from APPENDUID (RFC 4315 3), else by the header
+ * keys of what is new. Behind the APPENDs, in the same flight, the server is
+ * asked what it lists from the old UIDNEXT on: only then may a later absence
+ * mean a deletion, and only then is a UID believed. The files get their UIDs; a
+ * flush; records; the journal is emptied (folder_place.c). What a crash or a
+ * wrong UID leaves of this is settled by folder_recover.c.
+ *
+ * An upload in hand is a few bytes: its name is read again from its intent.
  */
 #include <string.h>
 
-#include "port/sys.h"
 #include "sync/folder_part.h"
 
-enum { GATHER, SEND, ANSWERS, RESOLVE, CONFIRM, CONFIRMING, PLACE, RECORD };
+enum { GATHER, SEND, CHECK, ANSWERS, RESOLVE, CONFIRM, CONFIRMING, PLACE,
+	RECORD };
 
 #define TAGS_LEN 64 /* ",U=4294967295,FMD5=<32>:2,DFRST" and a bit */
 
@@ -43,19 +45,39 @@ refusal(const struct folder *f, const char *name, uint64_t size, bool nul)
 	return NULL;
 }
 
-static void
-refuse(struct folder *f, const char *name, const char *why)
+enum err
+folder_up_intent(struct folder *f, const struct upload *u, struct intent *out)
 {
-	f->stats.failed++;
-	log_msg(LOG_ERROR, "%s: not uploaded: %s %s", f->job->title, name,
-		why);
+	uint64_t at = u->at;
+
+	return journal_read(&f->journal, &at, out);
 }
 
-/* One file into the batch; what cannot be sent is told and left. */
+/* readdir may say a file twice. */
+static bool
+twice(struct folder *f, const struct intent *i)
+{
+	struct intent other;
+
+	for (uint32_t j = 0; j < f->up.n; j++) {
+		const struct upload *u = &f->uploads[j];
+
+		if (u->mkey == i->mkey && u->size == i->size &&
+			folder_up_intent(f, u, &other) == ERR_OK &&
+			span_is(span_of(other.name), i->name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One file into the group; what cannot be sent is told and left. */
 static enum err
 prepare(struct folder *f, enum maildir_where where, const char *name)
 {
 	struct upload *u = &f->uploads[f->up.n];
+	struct intent i = {.uidvalidity = f->uidvalidity,
+		.uidnext = f->up.u0, .where = (uint8_t)where};
 	struct maildir_name n;
 	struct sync_key key;
 	uint64_t size = 0;
@@ -63,37 +85,35 @@ prepare(struct folder *f, enum maildir_where where, const char *name)
 	const char *why;
 	enum err e;
 
-	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (span_is(span_of(name), f->uploads[i].intent.name) &&
-			f->uploads[i].intent.where == where) {
-			return ERR_OK; /* readdir said it twice */
-		}
-	}
-	memset(u, 0, sizeof(*u));
-	e = folder_measure(f, where, name, &key, &size, &nul, &u->date);
+	e = folder_measure(f, where, name, &key, &size, &nul, NULL);
 	if (e == ERR_NOENT) {
 		f->stats.waiting++; /* renamed since the scan: next run */
 		return ERR_OK;
 	}
-	if (e != ERR_OK) {
-		refuse(f, name, err_detail());
-		return err_scope(e) >= SCOPE_ACCOUNT && e != ERR_PERM ? e
-								       : ERR_OK;
+	if (e != ERR_OK && err_scope(e) >= SCOPE_ACCOUNT && e != ERR_PERM) {
+		return e;
 	}
-	why = refusal(f, name, size, nul);
+	why = e != ERR_OK ? err_detail() : refusal(f, name, size, nul);
 	if (why != NULL) {
-		refuse(f, name, why);
+		f->stats.failed++;
+		log_msg(LOG_ERROR, "%s: not uploaded: %s %s", f->job->title,
+			name, why);
+		return ERR_OK;
+	}
+	i.size = (uint32_t)size;
+	i.mkey = sync_key_get(&key);
+	memcpy(i.name, name, strlen(name) + 1);
+	if (twice(f, &i)) {
 		return ERR_OK;
 	}
 	maildir_name_parse(&n, span_of(name), f->fmd5, f->job->infosep);
-	u->flags = n.flags & MAILDIR_FLAGS_SYSTEM & f->policy.permanent;
-	u->intent = (struct intent){.uidvalidity = f->uidvalidity,
-		.uidnext = f->up.u0, .size = (uint32_t)size,
-		.mkey = sync_key_get(&key), .where = (uint8_t)where};
-	memcpy(u->intent.name, name, strlen(name) + 1);
-	u->state = UPLOAD_READY;
+	*u = (struct upload){.mkey = i.mkey, .size = i.size,
+		.at = (uint32_t)journal_end(&f->journal),
+		.limit = CFG_APPEND_MESSAGES, .state = UPLOAD_READY,
+		.flags = (uint8_t)(n.flags & MAILDIR_FLAGS_SYSTEM &
+			f->policy.permanent)};
 	f->up.n++;
-	return journal_add(&f->journal, &u->intent);
+	return journal_add(&f->journal, &i);
 }
 
 static enum err
@@ -117,144 +137,8 @@ gather(struct folder *f)
 	if (e == ERR_OK && f->up.n > 0) {
 		e = journal_commit(&f->journal);
 	}
+	f->up.sent = f->up.asked = false;
 	f->up.step = SEND;
-	return e;
-}
-
-static void
-append_line(struct folder *f, const struct upload *u)
-{
-	imap_text(f->conn, "APPEND ");
-	imap_mailbox(f->conn, f->job->remote);
-	imap_text(f->conn, " ");
-	imap_flags(f->conn, u->flags);
-	imap_text(f->conn, " ");
-	if (u->date > 0) {
-		imap_text(f->conn, "\"");
-		date_enc(&f->conn->line, u->date);
-		imap_text(f->conn, "\" ");
-	}
-}
-
-static enum err
-open_upload(struct folder *f)
-{
-	struct upload *u = &f->uploads[f->up.next];
-	enum err e;
-
-	if (imap_room(f->conn) < CFG_CMD_LINE + 64) {
-		return ERR_AGAIN;
-	}
-	e = fs_open(f->box.sub[u->intent.where], u->intent.name, FS_READ, 0,
-		&f->up.fd);
-	if (e == ERR_NOENT) {
-		u->state = UPLOAD_FAILED; /* renamed meanwhile: next run */
-		f->stats.waiting++;
-		f->up.next++;
-		return ERR_OK;
-	}
-	if (e == ERR_OK) {
-		e = imap_begin(f->conn, IMAP_CMD_APPEND, f->up.next);
-	}
-	if (e != ERR_OK) {
-		fs_close(&f->up.fd);
-		return e;
-	}
-	append_line(f, u);
-	e = imap_end_literal(f->conn, u->intent.size, &f->up.waiting);
-	f->up.sending = e == ERR_OK;
-	f->up.cr = false;
-	f->up.left = u->intent.size;
-	f->up.busy += e == ERR_OK;
-	u->state = UPLOAD_SENT;
-	return e;
-}
-
-/* LF to CR LF; `in` may be the second half of `out`: what is written never
- * overtakes what is read. Returns the new length. */
-static size_t
-to_crlf(struct folder *f, const char *in, size_t n, char *out)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (in[i] == '\n' && !f->up.cr) {
-			out[at++] = '\r';
-		}
-		f->up.cr = in[i] == '\r';
-		out[at++] = in[i];
-	}
-	return at;
-}
-
-static enum err
-changed(void)
-{
-	return err_set(ERR_NET, "a file changed its size while it was sent; the "
-		"connection was given up");
-}
-
-static enum err
-close_upload(struct folder *f)
-{
-	if (f->up.left > 0) {
-		return changed();
-	}
-	fs_close(&f->up.fd);
-	f->up.sending = false;
-	f->up.next++;
-	/* From here on the server may store it even if the line breaks: the
-	 * journal's age counts from now. */
-	if (f->journal.fd != FS_NONE) {
-		(void)fs_set_mtime(f->journal.fd, sys_time());
-	}
-	return imap_literal_end(f->conn);
-}
-
-/* Sends as much of the open file as there is room for. */
-static enum err
-pump(struct folder *f)
-{
-	char out[2048], *in = out + sizeof(out) / 2;
-	size_t n = 0;
-	enum err e;
-
-	if (f->up.waiting || imap_room(f->conn) < sizeof(out)) {
-		return ERR_AGAIN;
-	}
-	e = fs_read(f->up.fd, in, sizeof(out) / 2, &n);
-	if (e != ERR_OK) {
-		return e;
-	}
-	if (n == 0) {
-		return close_upload(f);
-	}
-	n = to_crlf(f, in, n, out);
-	if (n > f->up.left) {
-		return changed();
-	}
-	f->up.left -= n;
-	f->stats.up_bytes += n;
-	return imap_literal(f->conn, out, n);
-}
-
-static enum err
-send_all(struct folder *f)
-{
-	enum err e = ERR_OK;
-
-	while (e == ERR_OK && f->up.next < f->up.n) {
-		if (f->up.sending) {
-			e = pump(f);
-		} else if (f->stopping) {
-			f->up.n = f->up.next;
-		} else {
-			e = open_upload(f);
-		}
-	}
-	if (e == ERR_OK) {
-		f->up.step = ANSWERS;
-	}
 	return e;
 }
 
@@ -270,38 +154,48 @@ any(const struct folder *f, enum upload_state state)
 }
 
 static void
-sort_uids(uint32_t *uids, uint32_t n)
+change(struct folder *f, enum upload_state from, enum upload_state to)
 {
-	for (uint32_t i = 1; i < n; i++) {
-		uint32_t x = uids[i], j = i;
-
-		for (; j > 0 && uids[j - 1] > x; j--) {
-			uids[j] = uids[j - 1];
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		if (f->uploads[i].state == from) {
+			f->uploads[i].state = (uint8_t)to;
 		}
-		uids[j] = x;
 	}
 }
 
+/* The lowest UID above `uid` that is KNOWN, 0 if there is none. */
+static uint32_t
+next_known(const struct folder *f, uint32_t uid)
+{
+	uint32_t least = 0;
+
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		const struct upload *u = &f->uploads[i];
+
+		if (u->state == UPLOAD_KNOWN && u->uid > uid &&
+			(least == 0 || u->uid < least)) {
+			least = u->uid;
+		}
+	}
+	return least;
+}
+
+/* Those that were not listed by then, by name. */
 static enum err
 confirm(struct folder *f)
 {
-	uint32_t uids[CFG_UPLOADS], n = 0;
 	struct imap_set set;
+	uint32_t uid = 0;
 	enum err e = imap_begin(f->conn, IMAP_CMD_LISTING, FOLDER_COOKIE_UP);
 
 	if (e != ERR_OK) {
 		return e;
 	}
-	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].state == UPLOAD_KNOWN) {
-			uids[n++] = f->uploads[i].uid;
-		}
-	}
-	sort_uids(uids, n);
 	imap_text(f->conn, "UID FETCH ");
 	imap_set_begin(f->conn, &set);
-	for (uint32_t i = 0; i < n; i++) {
-		(void)imap_set_add(&set, uids[i]); /* equal ones: once */
+	while ((uid = next_known(f, uid)) != 0 &&
+		imap_set_add(&set, uid) == ERR_OK) {
+		f->up.upto = uid;
 	}
 	imap_set_end(f->conn, &set);
 	imap_text(f->conn, " (UID FLAGS)");
@@ -315,47 +209,95 @@ static void
 doubt(struct folder *f)
 {
 	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].state == UPLOAD_KNOWN) {
-			f->uploads[i].state = UPLOAD_STORED;
-			f->uploads[i].uid = 0;
+		struct upload *u = &f->uploads[i];
+
+		if (u->state == UPLOAD_KNOWN && u->uid <= f->up.upto) {
+			u->state = UPLOAD_STORED;
+			u->uid = 0;
 		}
 	}
 }
 
 static int
-after_answers(const struct folder *f)
+after_answers(struct folder *f)
 {
-	if (any(f, UPLOAD_STORED) && !f->up.asked) {
+	if (any(f, UPLOAD_KNOWN)) {
+		return CONFIRM;
+	}
+	if (!f->up.asked && (any(f, UPLOAD_STORED) ||
+		any(f, UPLOAD_REFUSED))) {
 		return RESOLVE;
 	}
-	return any(f, UPLOAD_KNOWN) ? CONFIRM : PLACE;
-}
-
-static enum err
-all_done(struct folder *f)
-{
-	if (f->stopping) {
-		return err_set(ERR_STOPPED, "stopped");
+	if (any(f, UPLOAD_REFUSED)) { /* and are not there */
+		change(f, UPLOAD_REFUSED, UPLOAD_READY);
+		f->up.next = 0;
+		f->up.sent = f->up.asked = false;
+		return SEND;
 	}
-	folder_enter(f, FOLDER_DELETE);
-	return ERR_OK;
+	return PLACE;
 }
 
 static enum err
 first_step(struct folder *f)
 {
-	if (f->stopping || f->up.hold || !f->policy.push || f->up.eof) {
-		return all_done(f);
+	enum err e;
+
+	if (f->stopping) {
+		return err_set(ERR_STOPPED, "stopped");
+	}
+	if (f->up.hold || !f->policy.push || f->up.eof) {
+		folder_enter(f, FOLDER_DELETE);
+		return ERR_OK;
 	}
 	if (f->up.u0 == 0) {
 		f->up.u0 = f->has_uidnext ? f->uidnext : f->table.last_uid + 1;
-		enum err e = spill_rewind(&f->fresh);
-
+		e = spill_rewind(&f->fresh);
 		if (e != ERR_OK) {
 			return e;
 		}
 	}
 	return gather(f);
+}
+
+static enum err
+send_all(struct folder *f)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK) {
+		e = folder_append_step(f);
+	}
+	if (e != ERR_END) {
+		return e;
+	}
+	f->up.step = f->up.sent ? CHECK : ANSWERS;
+	return ERR_OK;
+}
+
+/* In the flight of the APPENDs: what is there now. Behind the last of them,
+ * the SELECT that closes the folder tells that too. */
+static enum err
+check(struct folder *f)
+{
+	bool told = imap_conn_has(f->conn, IMAP_CAP(UIDPLUS));
+	enum err e = told && f->up.eof && f->doomed.count == 0 && !f->left &&
+		!f->stopping ? folder_closing_send(f)
+			     : folder_recover_ask(f, !told);
+
+	if (e == ERR_OK) {
+		f->up.step = ANSWERS;
+	}
+	return e;
+}
+
+static enum err
+wait(struct folder *f)
+{
+	if (f->up.busy > 0 || f->closing.busy > 0) {
+		return ERR_AGAIN;
+	}
+	f->up.step = after_answers(f);
+	return ERR_OK;
 }
 
 enum err
@@ -368,19 +310,14 @@ folder_up_step(struct folder *f)
 		return first_step(f);
 	case SEND:
 		return send_all(f);
-	case ANSWERS:
-		if (f->up.busy > 0) {
-			return ERR_AGAIN;
-		}
-		f->up.asked = false;
-		f->up.step = after_answers(f);
-		return ERR_OK;
+	case CHECK:
+		return check(f);
 	case RESOLVE:
-		e = folder_recover_ask(f);
-		if (e == ERR_OK) {
-			f->up.step = after_answers(f);
-		}
+		e = folder_recover_ask(f, true);
+		f->up.step = e == ERR_OK ? ANSWERS : RESOLVE;
 		return e;
+	case ANSWERS:
+		return wait(f);
 	case CONFIRM:
 		return confirm(f);
 	case CONFIRMING:
@@ -388,66 +325,40 @@ folder_up_step(struct folder *f)
 			return ERR_AGAIN;
 		}
 		doubt(f);
-		f->up.step = after_answers(f);
+		f->up.step = ANSWERS;
 		return ERR_OK;
 	case PLACE:
 		f->up.step = RECORD;
-		return folder_up_place(f);
+		return folder_place_all(f);
 	case RECORD:
 	default:
 		f->up.step = GATHER;
-		return folder_up_record(f);
+		return folder_place_record(f);
 	}
 }
 
-/* From the recovery: the batch of uploads[] has its UIDs. */
+/* From the recovery: the group of uploads[] has its UIDs. */
 enum err
 folder_up_resume(struct folder *f)
 {
 	f->up.recovering = true;
-	f->up.step = after_answers(f);
+	f->up.step = ANSWERS;
 	folder_enter(f, FOLDER_UP);
 	return ERR_OK;
 }
 
-static enum err
-appended(struct folder *f, const struct imap_event *ev)
+void
+folder_up_listed(struct folder *f, const struct imap_fetch *fetch)
 {
-	struct upload *u = &f->uploads[ev->cookie % CFG_UPLOADS];
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		struct upload *u = &f->uploads[i];
 
-	f->up.busy -= f->up.busy > 0;
-	if (ev->status == IMAP_OK) {
-		u->state = u->uid != 0 ? UPLOAD_KNOWN : UPLOAD_STORED;
-		return ERR_OK;
-	}
-	u->state = UPLOAD_FAILED;
-	f->stats.failed++;
-	log_msg(LOG_ERROR, "%s: the server did not take %s: %s",
-		f->job->title, u->intent.name, f->conn->text);
-	if (ev->code == IMAP_CODE_OVERQUOTA) {
-		f->up.eof = true; /* no room for the others either */
-	}
-	/* A literal that was announced as LITERAL+ has to be sent all the same
-	 * (RFC 7888 4); one that waits for "+" is not sent at all. */
-	if (f->up.sending && f->up.next == ev->cookie && f->up.waiting) {
-		imap_literal_drop(f->conn);
-		fs_close(&f->up.fd);
-		f->up.sending = f->up.waiting = false;
-		f->up.next++;
-	}
-	return ERR_OK;
-}
-
-static void
-uid_of_append(struct folder *f, const struct imap_event *ev)
-{
-	struct upload *u = &f->uploads[ev->cookie % CFG_UPLOADS];
-
-	if (ev->cmd == IMAP_CMD_APPEND && ev->code == IMAP_CODE_APPENDUID &&
-		ev->value == f->uidvalidity && ev->lo == ev->hi &&
-		ev->lo > 0 && (ev->lo >= f->up.u0 ||
-			imap_conn_has(f->conn, IMAP_CAP(XGM_EXT1)))) {
-		u->uid = ev->lo;
+		if (fetch->has_uid && u->uid == fetch->uid &&
+			u->state == UPLOAD_KNOWN) {
+			u->state = UPLOAD_SEEN;
+			u->flags &= (uint8_t)(fetch->has_flags ? fetch->flags
+							       : 0);
+		}
 	}
 }
 
@@ -456,25 +367,16 @@ folder_up_event(struct folder *f, const struct imap_event *ev)
 {
 	switch (ev->kind) {
 	case IMAP_EV_UIDSET:
-		uid_of_append(f, ev);
+		if (ev->cmd == IMAP_CMD_APPEND) {
+			folder_append_event(f, ev);
+		}
 		return ERR_OK;
 	case IMAP_EV_CONTINUE:
 		f->up.waiting = false;
 		return ERR_OK;
-	case IMAP_EV_FETCH_END:
-		for (uint32_t i = 0; i < f->up.n; i++) {
-			if (ev->fetch.has_uid &&
-				f->uploads[i].uid == ev->fetch.uid &&
-				f->uploads[i].state == UPLOAD_KNOWN) {
-				f->uploads[i].state = UPLOAD_SEEN;
-				f->uploads[i].flags &= ev->fetch.has_flags
-					? ev->fetch.flags : 0;
-			}
-		}
-		return ERR_OK;
 	case IMAP_EV_TAGGED:
 		if (ev->cmd == IMAP_CMD_APPEND) {
-			return appended(f, ev);
+			return folder_append_done(f, ev);
 		}
 		f->up.busy -= f->up.busy > 0;
 		return ERR_OK;

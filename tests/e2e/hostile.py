@@ -284,14 +284,21 @@ class Imap(Server):
         f = self.folders.get(cmd.mailbox())
         if f is None:
             return b"NO [TRYCREATE] no such folder"
-        m = re.search(rb'\(([^)]*)\) (?:"([^"]*)" )?~', cmd.line)
-        flags = m.group(1).decode().split()
-        date = 1793613600
-        if m.group(2):
-            t, zone = m.group(2).decode().strip().rsplit(" ", 1)
-            date = calendar.timegm(time.strptime(t, "%d-%b-%Y %H:%M:%S"))
-        mail = f.add(cmd.literals[0], flags, date)
+        if len(cmd.literals) > 1 and "MULTIAPPEND" not in self.caps:
+            return self.syntax + b" one message at a time"
+        uids = []
+        for m, body in zip(re.finditer(
+                rb'\(([^)]*)\) (?:"([^"]*)" )?~', cmd.line), cmd.literals):
+            flags = m.group(1).decode().split()
+            date = 1793613600
+            if m.group(2):
+                t, zone = m.group(2).decode().strip().rsplit(" ", 1)
+                date = calendar.timegm(time.strptime(t, "%d-%b-%Y %H:%M:%S"))
+            uids.append(f.add(body, flags, date).uid)
         if f is conn.folder:
             out.append(b"* %d EXISTS\r\n" % len(f.mails))
         if "UIDPLUS" in self.caps:
-            return b"OK [APPENDUID %d %d] stored" % (f.uidvalidity, mail.uid)
+            told = b"%d" % uids[0]
+            if len(uids) > 1:
+                told += b":%d" % uids[-1]
+            return b"OK [APPENDUID %d %s] stored" % (f.uidvalidity, told)

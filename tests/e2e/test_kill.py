@@ -19,6 +19,8 @@ from mail import lf, message, plain, subject
 pytestmark = pytest.mark.skipif(not shutil.which("strace"),
                                 reason="no strace")
 
+ONE = "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE"
+BLIND = "IMAP4rev1 SASL-IR LITERAL+ MULTIAPPEND NAMESPACE"
 WORKERS = 8
 POINTS = 25   # each
 # Calls that change something, or after which something was learned.
@@ -125,8 +127,10 @@ def count_calls(w):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(WORKERS))
-def test_kill_at_any_call(make, part):
-    w = make(general={"fsync": ["no", "batch", "always"][part % 3]})
+def test_kill_at_any_call(make, servers, part):
+    """Uploads several at a time, one at a time, and without being told."""
+    w = make(general={"fsync": ["no", "batch", "always"][part % 3]},
+             server=servers(capability=[None, None, ONE, BLIND][part % 4]))
     s = Scenario(w)
     calls = count_calls(w)
     want = s.end_state()

@@ -144,6 +144,33 @@ test_truncation(void **st)
 	}
 }
 
+/* An intent is read again from where it went. */
+static void
+test_places(void **st)
+{
+	uint64_t at[4];
+	struct intent t, got;
+	struct journal j;
+
+	(void)st;
+	scratch_empty(&dir);
+	assert_int_equal(journal_open(&j, dir.dir), ERR_OK);
+	for (uint32_t i = 0; i < 4; i++) {
+		t = sample(i);
+		at[i] = journal_end(&j);
+		assert_int_equal(journal_add(&j, &t), ERR_OK);
+	}
+	assert_int_equal(at[0], journal_begin());
+	for (uint32_t i = 4; i-- > 0;) {
+		t = sample(i);
+		assert_int_equal(journal_read(&j, &at[i], &got), ERR_OK);
+		same(&t, &got);
+	}
+	assert_int_equal(at[3], journal_end(&j));
+	assert_int_equal(journal_read(&j, &at[3], &got), ERR_END);
+	journal_close(&j);
+}
+
 /* Size without data: zeroes from any place on. */
 static void
 test_zeroed_tail(void **st)
@@ -330,6 +357,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_zeroed_tail),
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_damaged_header),
