@@ -76,6 +76,8 @@ enum err conf_general(struct conf *c, struct conf_general *out);
  * out); ERR_END; ERR_LIMIT above CFG_ACCOUNTS. */
 enum err conf_account_name(const char *accounts, unsigned i, struct buf *out);
 
+enum conf_compress { CONF_COMPRESS_AUTO, CONF_COMPRESS_NO, CONF_COMPRESS_YES };
+
 /* Everything about one account, checked; messages carry file and line. Holds
  * secrets: memset it when it is not needed any more. */
 struct conf_account {
@@ -102,6 +104,7 @@ struct conf_account {
 	bool remote_readonly, remote_createfolders, remote_sync_deletes;
 	bool expunge;
 	uint32_t audit_h, flag_check_m; /* hours, minutes */
+	enum conf_compress compress; /* usecompression */
 	char filter_remote[CFG_FILTERS ? CFG_FILTER + 1 : 1]; /* "" none */
 	char filter_local[CFG_FILTERS ? CFG_FILTER + 1 : 1];
 };

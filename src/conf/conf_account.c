@@ -285,6 +285,23 @@ fill_policy(const struct fill *f, struct conf_account *a)
 }
 
 static enum err
+fill_compress(const struct fill *f, struct conf_account *a)
+{
+	char value[8];
+	bool on;
+	enum err e = text(f, "usecompression", value, sizeof(value));
+
+	if (e == ERR_OK && conf_option_bool(span_of(value), &on)) {
+		a->compress = on ? CONF_COMPRESS_YES : CONF_COMPRESS_NO;
+	}
+	if (!CFG_COMPRESS && a->compress == CONF_COMPRESS_YES) {
+		log_msg(LOG_WARN, "usecompression: this wherry was built "
+			"without it (CFG_COMPRESS)");
+	}
+	return e;
+}
+
+static enum err
 fill_remote(struct conf *c, const char *section, bool gmail,
 	struct conf_account *a)
 {
@@ -304,7 +321,8 @@ fill_remote(struct conf *c, const char *section, bool gmail,
 		(e = text(&f, "cert_fingerprint", a->fingerprint,
 			sizeof(a->fingerprint))) ||
 		(e = text(&f, "auth_mechanisms", a->auth, sizeof(a->auth))) ||
-		(e = fill_passwords(&f, a)) || (e = fill_policy(&f, a))) {
+		(e = fill_compress(&f, a)) || (e = fill_passwords(&f, a)) ||
+		(e = fill_policy(&f, a))) {
 		return e;
 	}
 	if (gmail) {

@@ -183,6 +183,9 @@ conf_option_wrong(const struct conf_option *o, const char *value)
 		return span_iis(s, "always") || span_iis(s, "batch") ||
 			conf_option_bool(s, &yes) ? NULL :
 			"not always, batch or off";
+	case TYPE_AUTO:
+		return span_iis(s, "auto") || conf_option_bool(s, &yes) ?
+			NULL : "not auto, yes or no";
 	case TYPE_SEP:
 		return span_is(s, ".") || span_is(s, "/") ? NULL :
 			"not . or /";

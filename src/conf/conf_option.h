@@ -27,6 +27,7 @@ enum conf_type {
 	TYPE_PATH,
 	TYPE_COMMAND,
 	TYPE_FSYNC,
+	TYPE_AUTO, /* auto, yes or no */
 	TYPE_SEP,
 	TYPE_FILTER,
 	TYPE_PRINTS /* fingerprints */

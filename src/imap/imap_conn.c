@@ -36,7 +36,8 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->extra_ms = 0;
 	c->literal_left = 0;
 	c->literal = c->building = c->more = false;
-	c->got_caps = c->enabled = false;
+	c->got_caps = c->enabled = c->named = false;
+	c->rtt_ms = UINT32_MAX;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';
 	imap_resp_init(&c->resp);
@@ -109,16 +110,13 @@ waiting(const struct imap_conn *c)
 		c->state == CONN_GREETING;
 }
 
+/* Of the oldest command, as the last step saw it: answers that came since then
+ * may be here, and were not read for want of time of ours. */
 static enum err
-check_deadlines(struct imap_conn *c)
+check_budget(struct imap_conn *c)
 {
 	const struct imap_inflight *f = oldest(c);
 
-	if (waiting(c) && c->now_ms >= silence_deadline(c)) {
-		return err_set(ERR_TIMEOUT,
-			"%s: no answer for %d seconds (option socktimeout)",
-			c->login->host, c->login->timeout_ms / 1000);
-	}
 	if (f != NULL && c->now_ms >= c->turn_ms + f->budget_ms + c->extra_ms) {
 		return err_set(ERR_TIMEOUT,
 			"%s: a command was not answered in %lld seconds",
@@ -126,6 +124,17 @@ check_deadlines(struct imap_conn *c)
 			(long long)(f->budget_ms + c->extra_ms) / 1000);
 	}
 	return ERR_OK;
+}
+
+static enum err
+check_deadlines(struct imap_conn *c)
+{
+	if (waiting(c) && c->now_ms >= silence_deadline(c)) {
+		return err_set(ERR_TIMEOUT,
+			"%s: no answer for %d seconds (option socktimeout)",
+			c->login->host, c->login->timeout_ms / 1000);
+	}
+	return check_budget(c);
 }
 
 int
@@ -176,6 +185,9 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 	}
 	if (ev->cmd == IMAP_CMD_ENABLE && ev->status != IMAP_OK) {
 		imap_conn_refuse(c, IMAP_CAP(QRESYNC));
+	}
+	if (c->state < CONN_READY && c->now_ms - c->turn_ms < c->rtt_ms) {
+		c->rtt_ms = (uint32_t)(c->now_ms - c->turn_ms);
 	}
 	f->tag = 0;
 	c->inflight_n--;
@@ -381,6 +393,10 @@ imap_conn_step(struct imap_conn *c, int64_t now_ms)
 
 	if (c->err != ERR_OK || c->state == CONN_CLOSED) {
 		return c->err != ERR_OK ? c->err : ERR_END;
+	}
+	/* Also of a server that never lets us wait. */
+	if (check_budget(c) != ERR_OK) {
+		return imap_conn_fail(c, ERR_TIMEOUT);
 	}
 	c->now_ms = now_ms;
 	moved = io_step(&c->io, now_ms);

@@ -27,6 +27,7 @@ enum imap_cmd {
 	IMAP_CMD_ID,
 	IMAP_CMD_ENABLE,
 	IMAP_CMD_LOGOUT,
+	IMAP_CMD_COMPRESS,
 	/* those of the users of a ready connection */
 	IMAP_CMD_NOOP,
 	IMAP_CMD_NAMESPACE,
@@ -43,6 +44,15 @@ enum imap_cmd {
 	IMAP_CMD_SEARCH
 };
 
+enum imap_compress { IMAP_COMPRESS_AUTO, IMAP_COMPRESS_NO, IMAP_COMPRESS_YES };
+
+/* What decides about COMPRESS. It may change during a connection's life. */
+struct imap_line {
+	enum imap_compress compress; /* as configured */
+	uint32_t rate;	 /* bytes per ms, as it was seen to work; 0 unknown */
+	uint64_t expect; /* bytes that are going to be received, about */
+};
+
 /* Where and as whom. Strings stay the caller's, for the connection's life. */
 struct imap_login {
 	const char *host;
@@ -51,6 +61,7 @@ struct imap_login {
 	const char *user, *pass;
 	const char *auth; /* mechanisms in order, comma list; "" default */
 	struct tls_verify verify;
+	struct imap_line line;
 	int timeout_ms; /* of silence */
 };
 
@@ -63,6 +74,7 @@ enum imap_conn_state {
 	CONN_SECURING,
 	CONN_AUTH,
 	CONN_CAPABILITY_AFTER, /* of the logged-in state */
+	CONN_COMPRESS,
 	CONN_READY,
 	CONN_LOGOUT,
 	CONN_DONE
@@ -86,11 +98,12 @@ struct imap_conn {
 	struct imap_inflight inflight[CFG_INFLIGHT];
 	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
 	int64_t extra_ms;		   /* granted to the oldest command */
+	uint32_t rtt_ms; /* shortest answer before it was ready */
 	uint64_t literal_left;
 	bool literal, building, more;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
 	bool mech_used; /* the password went out */
-	bool got_caps, enabled;
+	bool got_caps, enabled, named;
 	struct buf line;
 	struct imap_event ev;
 	struct imap_resp resp;
@@ -111,6 +124,10 @@ void imap_conn_refuse(struct imap_conn *c, uint64_t caps);
 /* ENABLE QRESYNC (RFC 7162 3.2.3), once, before the first SELECT, if the
  * server has it; nobody waits for its answer. ERR_AGAIN as imap_begin. */
 enum err imap_enable(struct imap_conn *c);
+/* COMPRESS=DEFLATE on a ready connection, if that pays now (imap_compress.c),
+ * nothing is in flight and no other connection has the memory. True: it is
+ * under way; step until the connection is ready again. */
+bool imap_compress(struct imap_conn *c);
 /* The next event of a ready connection; *ev is valid until the next call.
  * TAGGED, UIDSET, ESEARCH events of a command carry its cmd and cookie. */
 enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);
@@ -175,6 +192,12 @@ enum err imap_session_event(struct imap_conn *c);
 enum err imap_session_up(struct imap_conn *c);
 enum err imap_conn_fail(struct imap_conn *c, enum err e);
 enum err imap_conn_raw(struct imap_conn *c, struct span line);
+/* imap_compress.c: the decision, for a connection with this shortest answer;
+ * the same with what the server and the memory allow, which reserves it; and
+ * what follows from the server's answer. */
+bool imap_compress_pays(const struct imap_line *line, uint32_t rtt_ms);
+bool imap_compress_wanted(struct imap_conn *c, const struct imap_line *line);
+void imap_compress_answer(struct imap_conn *c);
 /* imap_cram.c: in base64, as it goes out; out->err says what was wrong. */
 void imap_cram_response(const struct imap_login *login, struct span challenge,
 	struct buf *out);

@@ -1,6 +1,6 @@
 /*
  * imap_session: from the first byte to a connection that is ready: greeting,
- * STARTTLS, login, capabilities, ID. One function enters a state (and sends),
+ * STARTTLS, login, capabilities, COMPRESS, ID. One function enters a state (and sends),
  * one decides on an event.
  *
  * Rules that keep secrets safe (RFC 8314, RFC 3501 11.1): STARTTLS that was
@@ -222,15 +222,36 @@ login_refused(struct imap_conn *c)
 	return log_in(c);
 }
 
+/* Nothing may follow COMPRESS before its answer (RFC 4978 3). */
+static enum err
+compress(struct imap_conn *c)
+{
+	c->state = CONN_COMPRESS;
+	return imap_simple(c, IMAP_CMD_COMPRESS, "COMPRESS DEFLATE");
+}
+
+bool
+imap_compress(struct imap_conn *c)
+{
+	return CFG_COMPRESS && imap_conn_ready(c) && !imap_conn_busy(c) &&
+		io_flushed(&c->io) &&
+		imap_compress_wanted(c, &c->login->line) &&
+		imap_conn_fail(c, compress(c)) == ERR_OK;
+}
+
 /* Logged in and the capabilities known: say who we are (some servers refuse
  * SELECT without it), without waiting. */
 static enum err
 ready(struct imap_conn *c)
 {
+	if (CFG_COMPRESS && imap_compress_wanted(c, &c->login->line)) {
+		return compress(c);
+	}
 	c->state = CONN_READY;
-	if (!imap_conn_has(c, IMAP_CAP(ID))) {
+	if (c->named || !imap_conn_has(c, IMAP_CAP(ID))) {
 		return ERR_OK;
 	}
+	c->named = true;
 	return imap_simple(c, IMAP_CMD_ID,
 		"ID (\"name\" \"wherry\" \"version\" \"" WHERRY_VERSION "\")");
 }
@@ -285,6 +306,9 @@ imap_session_up(struct imap_conn *c)
 	}
 	c->state = CONN_GREETING;
 	c->heard_ms = c->now_ms;
+	if (io_is_tls(&c->io)) {
+		c->rtt_ms = (uint32_t)c->io.handshake_ms;
+	}
 	return ERR_OK;
 }
 
@@ -347,6 +371,11 @@ tagged(struct imap_conn *c)
 		return c->ev.status == IMAP_OK ? logged_in(c)
 					       : login_refused(c);
 	case CONN_CAPABILITY_AFTER:
+		return ready(c);
+	case CONN_COMPRESS:
+		if (CFG_COMPRESS && c->ev.cmd == IMAP_CMD_COMPRESS) {
+			imap_compress_answer(c);
+		}
 		return ready(c);
 	case CONN_LOGOUT:
 		if (c->ev.cmd == IMAP_CMD_LOGOUT) {

@@ -23,6 +23,10 @@
 
 #include "io/io_flate.h"
 
+#define STRETCH (256u * 1024)
+#define STRETCH_MS 100u
+#define PAUSE_MS 50
+
 /* A macro: without CFG_COMPRESS no compiler may want what is behind it. */
 #define compressed(s) (CFG_COMPRESS && (s)->compressed)
 
@@ -169,6 +173,7 @@ step_handshake(struct io_stream *s, int64_t now_ms)
 	if (e != ERR_OK) {
 		return fail(s, e);
 	}
+	s->handshake_ms = now_ms + s->timeout_ms - s->deadline_ms;
 	enter(s, IO_UP, now_ms);
 	return ERR_OK;
 }
@@ -233,8 +238,35 @@ make_room(struct io_stream *s)
 	return sizeof(s->in) - s->in_at - s->in_n;
 }
 
+/* The rate of the line, from stretches of input between which nobody waited
+ * for long; long enough to hold what came while nobody read. Compressed, it
+ * would be that of the server's deflate. */
+static void
+measure(struct io_stream *s, int64_t now_ms, size_t n)
+{
+	uint32_t rate, ms = (uint32_t)(now_ms - s->stretch_ms);
+
+	if (n == 0) {
+		s->empty_ms = s->empty_ms < 0 ? now_ms : s->empty_ms;
+		return;
+	}
+	if (s->stretch == 0 ||
+		(s->empty_ms >= 0 && now_ms - s->empty_ms > PAUSE_MS)) {
+		s->stretch_ms = now_ms;
+		s->stretch = 0;
+	}
+	s->empty_ms = -1;
+	s->stretch += (uint32_t)n;
+	if (s->stretch < STRETCH || ms < STRETCH_MS) {
+		return;
+	}
+	rate = s->stretch / ms;
+	s->rate = rate > s->rate ? rate : s->rate - (s->rate - rate) / 8;
+	s->stretch = 0;
+}
+
 static enum err
-step_read(struct io_stream *s)
+step_read(struct io_stream *s, int64_t now_ms)
 {
 	size_t room = make_room(s), n = 0;
 	char *at = s->in + s->in_at + s->in_n;
@@ -248,6 +280,9 @@ step_read(struct io_stream *s)
 			     net_read(s->fd, at, room, &n);
 	if (e == ERR_AGAIN && s->tls != NULL) {
 		s->want_read = tls_want(s->tls);
+	}
+	if (CFG_COMPRESS && !s->compressed) {
+		measure(s, now_ms, n);
 	}
 	if (e != ERR_OK) {
 		return e;
@@ -307,7 +342,7 @@ step_inflate(struct io_stream *s)
 static enum err
 step_up(struct io_stream *s, int64_t now_ms)
 {
-	enum err w = step_write(s), r = step_read(s);
+	enum err w = step_write(s), r = step_read(s, now_ms);
 
 	if (r == ERR_OK || r == ERR_AGAIN) {
 		enum err i = step_inflate(s);

@@ -51,6 +51,11 @@ struct io_stream {
 	struct net_resolve resolve;
 	uint32_t addr;
 	int64_t deadline_ms;
+	int64_t handshake_ms; /* that it took; 0 without TLS */
+	int64_t stretch_ms;   /* when this stretch of input began */
+	int64_t empty_ms;     /* since when there is none, or -1 */
+	uint32_t stretch;     /* bytes of it */
+	uint32_t rate;	      /* bytes per ms of input, 0 unknown */
 	struct io_counts counts;
 	size_t in_at, in_n, out_at, out_n;
 	char in[CFG_IO_IN];
