@@ -106,6 +106,9 @@ end(struct account *a, enum err e, int64_t now_ms)
 		pool_release(l);
 	}
 	account_list_end(a, e == ERR_OK && a->all_seen);
+	if (CFG_COMPRESS && e == ERR_OK) {
+		account_line_keep(a);
+	}
 	account_close(a);
 	a->phase = ACCOUNT_DONE;
 	log_msg(LOG_INFO, "*** Finished account '%s' in %lld:%02lld",
@@ -132,6 +135,9 @@ connect_begin(struct account *a, int64_t now_ms)
 			.fingerprints = a->conf.fingerprint,
 			.now = a->moment.at},
 		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000};
+	if (CFG_COMPRESS) {
+		account_line_begin(a);
+	}
 	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
 		a->conf.host, a->conf.port, a->conf.remote_repo);
 	return lane_connect(a->first, now_ms);
@@ -167,8 +173,12 @@ widen(struct account *a, int64_t now_ms)
 		coming += l->phase == LANE_CONNECT;
 	}
 	if (n >= a->options->lanes || (most != 0 && n >= most) ||
-		(coming > 0 && a->left < 2 * coming)) {
+		(coming > 0 && a->left < 2 * coming) ||
+		(CFG_COMPRESS && account_line_is_full(a, n))) {
 		return ERR_AGAIN;
+	}
+	if (CFG_COMPRESS) {
+		account_line_expect(a, NULL);
 	}
 	l = pool_lease(a);
 	return l != NULL ? lane_connect(l, now_ms) : ERR_AGAIN;

@@ -52,6 +52,8 @@ struct account {
 	uint32_t folder_no, folder_count;
 	uint32_t left; /* names in the list yet, about */
 	struct imap_login login;
+	/* of the line: as remembered, and as seen now (0: not) */
+	uint32_t line_rate, line_seen, line_folders;
 	struct io_counts counts; /* of the connections that are closed */
 	struct folder_stats total;
 	int asked;	   /* enum in account_list.c */
@@ -96,6 +98,15 @@ void account_password_line(struct account *a);
 /* account_passcmd.c: the password from a command */
 enum err account_passcmd_begin(struct account *a, int64_t now_ms);
 enum err account_passcmd_step(struct account *a, int64_t now_ms);
+/* account_line.c: the line, for the decision about compression: at the begin,
+ * of a lane that is to connect (NULL) or has nothing in flight, of one that
+ * closes, and at the end. Full: a further lane would not be compressed, and
+ * would take what the others need. */
+void account_line_begin(struct account *a);
+void account_line_expect(struct account *a, const struct imap_conn *c);
+void account_line_closed(struct account *a, const struct imap_conn *c);
+void account_line_keep(struct account *a);
+bool account_line_is_full(const struct account *a, uint32_t lanes);
 /* account_advice.c: after a refused login */
 void account_advise(const struct account *a);
 /* account_list.c: from the login to the stream of folders, and what of it is

@@ -36,6 +36,13 @@ idle_step(struct lane *l, int64_t now_ms)
 		return imap_conn_step(&l->conn, now_ms);
 	}
 	e = account_look(l->account);
+	if (CFG_COMPRESS && e == ERR_OK && l->account->have) {
+		account_line_expect(l->account, &l->conn);
+		if (imap_compress(&l->conn)) {
+			l->phase = LANE_CONNECT;
+			return ERR_OK;
+		}
+	}
 	if (e == ERR_OK && l->account->have) {
 		lane_folder_begin(l);
 	}

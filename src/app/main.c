@@ -32,7 +32,7 @@ struct run {
 	struct account_options options;
 	const char *names; /* comma list of accounts */
 	unsigned next, slots;
-	uint64_t rx, tx, turns;
+	struct io_counts counts;
 	uint64_t found; /* see struct account */
 	bool cut_short; /* an account ended before its last folder */
 	struct folder_stats total;
@@ -78,9 +78,11 @@ collect(struct run *r, const struct account *a)
 {
 	r->found |= a->found;
 	r->cut_short = r->cut_short || !a->all_seen;
-	r->rx += a->counts.rx;
-	r->tx += a->counts.tx;
-	r->turns += a->counts.turns;
+	r->counts.rx += a->counts.rx;
+	r->counts.tx += a->counts.tx;
+	r->counts.raw_rx += a->counts.raw_rx;
+	r->counts.raw_tx += a->counts.raw_tx;
+	r->counts.turns += a->counts.turns;
 	r->total.down += a->total.down;
 	r->total.up += a->total.up;
 	r->total.flags_local += a->total.flags_local;
@@ -219,11 +221,19 @@ stats(const struct run *r, int64_t started_ms)
 		"written %llu bytes, down %u, up %u, flags %u, deleted %u\n",
 		(long long)ms / 1000, (long long)ms % 1000,
 		(unsigned long long)(u.user_ms + u.system_ms),
-		(unsigned long long)u.peak_kib, (unsigned long long)r->rx,
-		(unsigned long long)r->tx, (unsigned long long)r->turns,
+		(unsigned long long)u.peak_kib,
+		(unsigned long long)r->counts.rx,
+		(unsigned long long)r->counts.tx,
+		(unsigned long long)r->counts.turns,
 		(unsigned long long)fs_written(), r->total.down, r->total.up,
 		r->total.flags_local + r->total.flags_remote,
 		r->total.del_local + r->total.del_remote);
+	if (CFG_COMPRESS && r->counts.raw_tx != r->counts.tx) {
+		buf_fmt(&b, "stats: uncompressed that is received %llu bytes, "
+			"sent %llu bytes\n",
+			(unsigned long long)r->counts.raw_rx,
+			(unsigned long long)r->counts.raw_tx);
+	}
 	arena_usage(&arena);
 	if (arena.size > 0) {
 		buf_fmt(&b, "stats: arena in use %zu, most %zu of %zu bytes\n",

@@ -40,7 +40,12 @@ pool_release(struct lane *l)
 
 	sum->rx += l->conn.io.counts.rx;
 	sum->tx += l->conn.io.counts.tx;
+	sum->raw_rx += l->conn.io.counts.raw_rx;
+	sum->raw_tx += l->conn.io.counts.raw_tx;
 	sum->turns += l->conn.io.counts.turns;
+	if (CFG_COMPRESS) {
+		account_line_closed(l->account, &l->conn);
+	}
 	imap_conn_close(&l->conn);
 	l->account = NULL;
 }

@@ -306,8 +306,8 @@ imap_session_up(struct imap_conn *c)
 	}
 	c->state = CONN_GREETING;
 	c->heard_ms = c->now_ms;
-	if (io_is_tls(&c->io)) {
-		c->rtt_ms = (uint32_t)c->io.handshake_ms;
+	if (c->io.answer_ms > 0) {
+		c->rtt_ms = c->io.answer_ms - 1;
 	}
 	return ERR_OK;
 }

@@ -23,10 +23,6 @@
 
 #include "io/io_flate.h"
 
-#define STRETCH (256u * 1024)
-#define STRETCH_MS 100u
-#define PAUSE_MS 50
-
 /* A macro: without CFG_COMPRESS no compiler may want what is behind it. */
 #define compressed(s) (CFG_COMPRESS && (s)->compressed)
 
@@ -147,6 +143,10 @@ step_connect(struct io_stream *s, int64_t now_ms)
 		s->addr++;
 		return connect_next(s, now_ms, e);
 	}
+	/* Here a proxy may have answered, which is not the server. */
+	if (CFG_COMPRESS && !net_is_loopback(&s->resolve.addrs[s->addr])) {
+		io_line_answered(s, now_ms);
+	}
 	if (s->want_tls) {
 		return start_tls(s, now_ms);
 	}
@@ -173,7 +173,9 @@ step_handshake(struct io_stream *s, int64_t now_ms)
 	if (e != ERR_OK) {
 		return fail(s, e);
 	}
-	s->handshake_ms = now_ms + s->timeout_ms - s->deadline_ms;
+	if (CFG_COMPRESS) {
+		io_line_answered(s, now_ms);
+	}
 	enter(s, IO_UP, now_ms);
 	return ERR_OK;
 }
@@ -238,33 +240,6 @@ make_room(struct io_stream *s)
 	return sizeof(s->in) - s->in_at - s->in_n;
 }
 
-/* The rate of the line, from stretches of input between which nobody waited
- * for long; long enough to hold what came while nobody read. Compressed, it
- * would be that of the server's deflate. */
-static void
-measure(struct io_stream *s, int64_t now_ms, size_t n)
-{
-	uint32_t rate, ms = (uint32_t)(now_ms - s->stretch_ms);
-
-	if (n == 0) {
-		s->empty_ms = s->empty_ms < 0 ? now_ms : s->empty_ms;
-		return;
-	}
-	if (s->stretch == 0 ||
-		(s->empty_ms >= 0 && now_ms - s->empty_ms > PAUSE_MS)) {
-		s->stretch_ms = now_ms;
-		s->stretch = 0;
-	}
-	s->empty_ms = -1;
-	s->stretch += (uint32_t)n;
-	if (s->stretch < STRETCH || ms < STRETCH_MS) {
-		return;
-	}
-	rate = s->stretch / ms;
-	s->rate = rate > s->rate ? rate : s->rate - (s->rate - rate) / 8;
-	s->stretch = 0;
-}
-
 static enum err
 step_read(struct io_stream *s, int64_t now_ms)
 {
@@ -282,7 +257,7 @@ step_read(struct io_stream *s, int64_t now_ms)
 		s->want_read = tls_want(s->tls);
 	}
 	if (CFG_COMPRESS && !s->compressed) {
-		measure(s, now_ms, n);
+		io_line_read(s, now_ms, n);
 	}
 	if (e != ERR_OK) {
 		return e;

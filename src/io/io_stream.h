@@ -51,7 +51,7 @@ struct io_stream {
 	struct net_resolve resolve;
 	uint32_t addr;
 	int64_t deadline_ms;
-	int64_t handshake_ms; /* that it took; 0 without TLS */
+	uint32_t answer_ms;   /* quickest of connecting and handshake, and 1 */
 	int64_t stretch_ms;   /* when this stretch of input began */
 	int64_t empty_ms;     /* since when there is none, or -1 */
 	uint32_t stretch;     /* bytes of it */

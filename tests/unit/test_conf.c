@@ -710,6 +710,11 @@ built_without(void **state)
 			"remotepasscmd: this wherry was built without it "
 			"(CFG_PASSCMD)");
 	}
+	open_text(BASE "usecompression = yes\n");
+	assert_int_equal(conf_account(&c, "X", &account), ERR_OK);
+	assert_int_equal(account.compress, CONF_COMPRESS_YES);
+	assert_int_equal(strstr(logged, "CFG_COMPRESS") == NULL, CFG_COMPRESS);
+	stops(BASE "usecompression = fast\n", "not auto, yes or no");
 }
 
 static void

@@ -1,0 +1,246 @@
+"""COMPRESS=DEFLATE against a real server, and one that does not play fair."""
+import os
+import random
+import socket
+import zlib
+
+import pytest
+
+from mail import message
+from mock import Imap
+from proxy import Proxy
+from wherry import TEMPORARY, needs, number
+
+# The table of everything, once more over compressed lines.
+from test_table import (  # noqa: F401, E402
+    test_expunge_names_only_our_own, test_flags,
+    test_new_and_gone_while_others_change,
+    test_new_on_both_sides_with_every_flag, test_presence,
+    test_trash_flag_alone_removes_nothing)
+
+PLUGIN = """
+mail_plugins = zlib
+protocol imap {
+  mail_plugins = zlib imap_zlib
+}
+"""
+CAPABILITY = "IMAP4rev1 UIDPLUS AUTH=PLAIN COMPRESS=DEFLATE"
+
+
+@pytest.fixture(scope="session")
+def zservers(servers):
+    return lambda **kind: servers(extra=PLUGIN, **kind)
+
+
+@pytest.fixture
+def kind():
+    return "dovecot"
+
+
+@pytest.fixture
+def server(zservers):
+    return zservers()
+
+
+@pytest.fixture
+def make(make, server, zservers):
+    """Compressed, unless it says otherwise."""
+    needs("compress")
+
+    def get(**options):
+        of = options.get("server", server)
+        if hasattr(of, "storage") and of.extra != PLUGIN:
+            options["server"] = zservers(storage=of.storage)
+        options.setdefault("server", server)
+        options["remote"] = {"usecompression": "yes",
+                             **options.get("remote", {})}
+        return make(**options)
+    return get
+
+
+def text_mail(b, n, folder="INBOX"):
+    r = random.Random(3)
+    with open(__file__) as f:
+        words = f.read().split()
+    b.append_many([message("m%d" % i, text=" ".join(
+        r.choices(words, k=400))) for i in range(n)], folder)
+
+
+def compressed(r):
+    """(bytes received, what they were) of --stats."""
+    return (number(r.text, "round trips", "received") and
+            int(r.text.split("received ")[1].split()[0]),
+            number(r.text, "uncompressed that is"))
+
+
+def test_first_sync_and_its_bytes(w):
+    """Less than half on text mail; it says so; up and down."""
+    with w.box() as b:
+        text_mail(b, 300)
+    r = w.sync("--stats")
+    wire, whole = compressed(r)
+    assert whole > 900000 and wire < whole / 2, r
+    for i in range(20):
+        w.local.add(message("up%d" % i, size=9000))
+    r = w.sync("--stats")
+    sent = int(r.text.split(" sent ")[1].split()[0])
+    assert sent < 20 * 9000 / 2, r
+    w.quiet()
+
+
+def test_literals_of_all_sizes(w):
+    with w.box() as b:
+        for n in (0, 1, 4095, 32767, 32768, 65536, 3000000):
+            b.append(message("s%d" % n, size=n))
+        b.append(message("noise", text=os.urandom(400000).hex()))
+    w.sync()
+
+
+def test_two_of_many_connections(make):
+    """More folders and lanes than can be compressed: the others go on raw."""
+    w = make(remote={"maxconnections": "4"})
+    with w.box() as b:
+        for i in range(12):
+            b.create("f%d" % i)
+            text_mail(b, 10, "f%d" % i)
+    w.sync()
+    w.quiet()
+
+
+def test_no_is_no(make):
+    w = make(remote={"usecompression": "no"})
+    with w.box() as b:
+        text_mail(b, 30)
+    r = w.sync("--stats")
+    assert number(r.text, "uncompressed that is") is None
+
+
+def test_auto_on_a_slow_line(make, server):
+    """Far away: the first sync is compressed, behind the list of folders; a
+    run that finds nothing new is not, and waits as often as without."""
+    w = make(tls="plain", remote={"usecompression": "auto"})
+    with w.box() as b:
+        text_mail(b, 100)
+    with Proxy(server.port, delay_s=.02) as proxy:
+        w.configure(remote={"remoteport": proxy.port})
+        wire, whole = compressed(w.run("--stats"))
+        assert wire < whole / 2
+        r = w.run("--stats")
+        assert number(r.text, "uncompressed that is") is None
+        turns = r.text.split("round trips ")[1].split(",")[0]
+        w.configure(remote={"usecompression": "no"})
+        r = w.run("--stats")
+        assert turns == r.text.split("round trips ")[1].split(",")[0]
+    w.check()
+
+
+def test_cut_lines(make, server):
+    """The line breaks anywhere; the runs after it end where they should."""
+    w = make(tls="plain")
+    r = random.Random(7)
+    with w.box() as b:
+        text_mail(b, 60)
+    with Proxy(server.port) as proxy:
+        for n in range(10):
+            proxy.cut_down = int(10 ** r.uniform(2, 4.8))
+            w.configure(remote={"remoteport": proxy.port})
+            w.run(code=(0, 1, TEMPORARY))
+    w.configure(remote={"remoteport": server.port})
+    w.sync()
+
+
+class Deflated:
+    """A socket, compressed from here on."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.out = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.inp = zlib.decompressobj(-15)
+
+    def pack(self, data):
+        return self.out.compress(data) + self.out.flush(zlib.Z_SYNC_FLUSH)
+
+    def sendall(self, data):
+        self.sock.sendall(self.pack(data))
+
+    def recv(self, n):
+        while True:
+            data = self.sock.recv(n)
+            plain = self.inp.decompress(data)
+            if plain or not data:
+                return plain
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+
+def mock(behind=b"", early=None, answer=b"OK now", then=None):
+    """behind: sent in one piece with the answer; early: gets what came before
+    it; then: called when it is compressed."""
+    def take(conn, tag, command, line):
+        if command != "COMPRESS":
+            return False
+        if early is not None:
+            conn.sock.settimeout(.3)
+            try:
+                early.append(conn.buffer + conn.sock.recv(99))
+            except socket.timeout:
+                early.append(conn.buffer)
+            conn.sock.settimeout(None)
+        if not answer.startswith(b"OK"):
+            conn.send(tag + b" " + answer + b"\r\n")
+            return True
+        z = Deflated(conn.sock)
+        conn.send(tag + b" " + answer + b"\r\n" +
+                  (z.pack(behind) if behind else b""))
+        conn.sock = z
+        if then:
+            then(conn)
+        return True
+    return Imap(capability=CAPABILITY, answer=take)
+
+
+def test_nothing_behind_compress_before_its_answer(make):
+    early = []
+    with mock(early=early) as m:
+        make(server=m, tls="plain").run()
+    assert early == [b""]
+
+
+def test_compressed_bytes_in_one_piece_with_the_answer(make):
+    with mock(behind=b"* OK [ALERT] heard behind it\r\n") as m:
+        r = make(server=m, tls="plain").run()
+    assert "heard behind it" in r.text
+
+
+@pytest.mark.parametrize("answer", [b"NO [COMPRESSIONACTIVE] is on",
+                                    b"BAD what"])
+def test_refused(make, answer):
+    """It goes on as it is."""
+    with mock(answer=answer) as m:
+        make(server=m, tls="plain").run()
+    assert m.received.count(b"COMPRESS DEFLATE") == 1
+    assert b"LIST" in m.received
+
+
+def test_damaged(make):
+    with mock(then=lambda conn: conn.sock.sock.sendall(b"\xff" * 40)) as m:
+        r = make(server=m, tls="plain").run(code=None)
+    assert r.code > 0 and "usecompression" in r.text
+
+
+@pytest.mark.slow
+def test_bomb(make):
+    """A line of a few bytes that unpacks without end, faster than anybody
+    reads it: the command has a deadline, and no memory grows."""
+    def then(conn):
+        z = conn.sock
+        conn.send(b"* OK ")
+        piece = z.pack(b"x" * (8 << 20))
+        while True:
+            z.sock.sendall(piece)
+    with mock(then=then) as m:
+        w = make(server=m, tls="plain", general={"socktimeout": "1"})
+        r = w.run("--stats", code=TEMPORARY, timeout=40)
+    assert "not answered" in r.text
+    assert number(r.text, "peak") is not None
