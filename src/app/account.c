@@ -166,10 +166,10 @@ connect_step(struct account *a, int64_t now_ms)
 static enum err
 widen(struct account *a, int64_t now_ms)
 {
-	uint32_t most = a->conf.max_lanes, n = 0, coming = 0;
+	uint32_t most = a->conf.max_lanes, n = pool_count(a), coming = 0;
 	struct lane *l;
 
-	for (l = NULL; (l = pool_next(a, l)) != NULL; n++) {
+	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
 		coming += l->phase == LANE_CONNECT;
 	}
 	if (n >= a->options->lanes || (most != 0 && n >= most) ||
@@ -184,6 +184,27 @@ widen(struct account *a, int64_t now_ms)
 	return l != NULL ? lane_connect(l, now_ms) : ERR_AGAIN;
 }
 
+/* A lane that fails while others are at work is given up, and no further one
+ * is tried: a login that is refused is most often the server's bound on
+ * connections. What it did to a folder has been told. */
+static bool
+spare(struct account *a, struct lane *l, enum lane_phase was, enum err e)
+{
+	uint32_t left = pool_count(a) - 1;
+
+	if (left == 0 || e == ERR_STOPPED ||
+		(was != LANE_CONNECT && err_scope(e) != SCOPE_CONNECTION)) {
+		return false;
+	}
+	log_msg(LOG_INFO, "account %s: goes on with %u connection%s: %s",
+		a->conf.name, left, left > 1 ? "s" : "",
+		err_detail()[0] != '\0' ? err_detail() : err_text(e));
+	a->conf.max_lanes = left;
+	a->told = false;
+	pool_release(l);
+	return true;
+}
+
 static enum err
 work_step(struct account *a, int64_t now_ms)
 {
@@ -191,13 +212,18 @@ work_step(struct account *a, int64_t now_ms)
 	struct lane *l;
 
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
+		enum lane_phase was = l->phase;
+
 		e = lane_step(l, now_ms);
 		if (e == ERR_END) {
 			pool_release(l);
 			e = ERR_OK;
 		}
 		if (e != ERR_OK && e != ERR_AGAIN) {
-			return e;
+			if (!spare(a, l, was, e)) {
+				return e;
+			}
+			e = ERR_OK;
 		}
 		all = e == ERR_OK ? e : all;
 	}

@@ -1,6 +1,7 @@
 /*
  * lane: see lane.h. A folder's error ends the folder, one of the connection
- * or of the disk the account (err_scope() knows which is which). There is one
+ * the lane, and the last lane's and one of the disk the account (err_scope()
+ * knows which is which). There is one
  * line for the reason of an error and there are several lanes, so what went
  * wrong with a folder is told when it happens, not when its answers have come.
  */
@@ -75,9 +76,11 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 		return e;
 	}
 	if (l->conn.err != ERR_OK) { /* of no use to the next folder */
-		log_msg(LOG_ERROR, "account %s: the connection is lost; the "
-			"folders behind this one wait for the next run",
-			l->account->conf.name);
+		if (pool_count(l->account) == 1) {
+			log_msg(LOG_ERROR, "account %s: the connection is lost; "
+				"the folders behind this one wait for the next "
+				"run", l->account->conf.name);
+		}
 		l->account->told = true;
 		return l->conn.err;
 	}

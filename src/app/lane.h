@@ -55,5 +55,6 @@ void pool_release(struct lane *l); /* closes what is open */
 /* The lanes of an account, one after the other: NULL for the first, NULL
  * behind the last. */
 struct lane *pool_next(const struct account *a, const struct lane *l);
+uint32_t pool_count(const struct account *a);
 
 #endif

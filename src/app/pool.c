@@ -19,6 +19,18 @@ pool_next(const struct account *a, const struct lane *l)
 	return NULL;
 }
 
+uint32_t
+pool_count(const struct account *a)
+{
+	const struct lane *l = NULL;
+	uint32_t n = 0;
+
+	while ((l = pool_next(a, l)) != NULL) {
+		n++;
+	}
+	return n;
+}
+
 struct lane *
 pool_lease(struct account *a)
 {

@@ -19,7 +19,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 os.chdir(TOP)
 
 # The default build: wherry's own objects and the arena of the libraries.
-MEMORY_LIMIT = 1048576
+MEMORY_LIMIT = 786432
 
 # What each directory of src/ may include, besides itself and config.h.
 LAYERS = {

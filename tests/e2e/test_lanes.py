@@ -49,6 +49,18 @@ def test_pool(make):
     w.check()
 
 
+@own_build
+def test_server_allows_fewer(make, servers):
+    """A login that is refused for the number of connections costs nothing
+    but that connection."""
+    w = make(servers(
+        extra="protocol imap {\n mail_max_userip_connections = 1\n}"))
+    filled(w)
+    w.server.sessions(w.user, 0)  # that of the test has ended
+    assert "goes on with 1 connection: " in w.run().text
+    w.check()
+
+
 @pytest.mark.parametrize("sep", [".", "/"])
 def test_all_directions_at_once(make, sep):
     w = make(sep=sep)

@@ -340,7 +340,7 @@ many(void **state)
 		assert_int_equal(scratch_count(&dir), 1);
 		first = first == 0 ? peak() : first;
 	}
-	assert_true(peak() - first <= 64);
+	assert_true(peak() - first <= 256); /* 90,000 rows have 11 MB */
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
