@@ -129,6 +129,7 @@ def test_auto_on_a_slow_line(make, server):
         assert number(r.text, "uncompressed that is") is None
         turns = r.text.split("round trips ")[1].split(",")[0]
         w.configure(remote={"usecompression": "no"})
+        w.run()  # another configuration: everything is looked at
         r = w.run("--stats")
         assert turns == r.text.split("round trips ")[1].split(",")[0]
     w.check()

@@ -41,6 +41,9 @@ def test_same_folder(w):
         w.local.add(lf(message("here")))
         w.sync()
         lose_heads(w)
+        for table in glob.glob(os.path.join(w.metadata, "Account-*",
+                                            "wherry", "folders")):
+            os.unlink(table)
         w.quiet()
         w.local.add(lf(message("later")))
         os.unlink(w.local.find("m3"))
