@@ -158,7 +158,7 @@ has_row(struct folders *s, const char *dir)
 		unsigned c = (unsigned char)dir[i];
 
 		c = c >= 'a' && c <= 'f' ? c - 'a' + 10 : (c - '0') & 15;
-		id[i / 2] = (uint8_t)(id[i / 2] << 4 | c);
+		id[i / 2] = (uint8_t)((unsigned)id[i / 2] << 4 | c);
 	}
 	return catalog_find(s->table, id, &row) == ERR_OK;
 }
