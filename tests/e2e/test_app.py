@@ -169,7 +169,8 @@ def test_lost_connection_is_told_once(make):
         if command == "SELECT":
             raise EOFError
     with Imap(folders=("INBOX", "a", "b"), answer=answer) as mock:
-        r = make(server=mock, tls="plain").run(code=75)
+        r = make(server=mock, tls="plain",
+                 remote={"maxconnections": 1}).run(code=75)
         assert r.text.count("ERROR") == 1
 
 
@@ -178,7 +179,8 @@ def test_answer_too_long_ends_the_account_once(make):
         if command == "SELECT":
             conn.send(b'* LIST () "/" "' + b"x" * 2000 + b'"\r\n')
     with Imap(folders=("INBOX", "a", "b"), answer=answer) as mock:
-        r = make(server=mock, tls="plain").run(code=1)
+        r = make(server=mock, tls="plain",
+                 remote={"maxconnections": 1}).run(code=1)
         assert "CFG_TOKEN" in r.text and "next run" in r.text
         assert r.text.count("ERROR") == 2
 

@@ -176,10 +176,13 @@ class Wherry:
                          os.path.basename(x) == "nosys")
             words[where:where] = ["prlimit", "--stack=%d" % STACK]
             small = False
+        env = self.env()
+        if "strace" in words:  # a process cannot be traced twice
+            env["ASAN_OPTIONS"] = "detect_leaks=0"
         return subprocess.Popen(
             words, preexec_fn=small_stack if small else None,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=self.env(), cwd=self.dir,
+            stderr=subprocess.PIPE, env=env, cwd=self.dir,
             start_new_session=True)
 
     @staticmethod
