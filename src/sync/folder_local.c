@@ -120,7 +120,8 @@ folder_local_recorded(struct folder *f, const struct rec *r, bool look,
 		out->where = MAILDIR_NEW;
 		e = fs_stat(f->box.sub[MAILDIR_NEW], memory, &st);
 	}
-	return e;
+	/* A record that tells no name is not believed: the scan knows. */
+	return e == ERR_CORRUPT ? ERR_NOENT : e;
 }
 
 enum err

@@ -64,7 +64,7 @@ enum err folder_local_next(struct folder *f, struct local *out);
 enum err folder_local_name(struct folder *f, const struct local *l,
 	struct buf *out);
 /* The file that a record tells; with `look` where it is, ERR_NOENT if it has
- * another name. */
+ * another name, or the record tells none. */
 enum err folder_local_recorded(struct folder *f, const struct rec *r,
 	bool look, struct local *out);
 void folder_local_enc(const struct local *l, uint8_t out[LOCAL_REC]);

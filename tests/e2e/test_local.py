@@ -253,6 +253,26 @@ def test_lost_records_are_noticed(synced):
     assert len(w.local.files()) == 40
 
 
+@pytest.mark.parametrize("lost", ["hosts", "names"])
+def test_records_that_tell_no_name(synced, lost):
+    """The text behind the records is gone: the files are looked at."""
+    w = synced
+    os.rename(w.local.find("m7"), os.path.join(
+        w.root, "INBOX", "cur", "by.hand:2,S"))
+    w.sync()
+    w.sync()
+    for d, _, files in os.walk(w.metadata):
+        if lost in files:
+            os.truncate(os.path.join(d, lost), 0)
+    with w.box() as b:
+        for m in b.messages():
+            b.store(m.uid, "+F")
+    w.run(code=(0, 1))
+    w.sync()
+    assert {"F" in m.flags for m in w.local.messages()} == {True}
+    assert len(w.local.files()) == len(w.remote()["INBOX"])
+
+
 def test_nothing_is_written(synced):
     w = synced
     before = tree(w.root, w.metadata)
