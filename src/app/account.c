@@ -193,7 +193,8 @@ spare(struct account *a, struct lane *l, enum lane_phase was, enum err e)
 	uint32_t left = pool_count(a) - 1;
 
 	if (left == 0 || e == ERR_STOPPED ||
-		(was != LANE_CONNECT && err_scope(e) != SCOPE_CONNECTION)) {
+		(was != LANE_CONNECT && l->conn.err == ERR_OK &&
+		err_scope(e) != SCOPE_CONNECTION)) {
 		return false;
 	}
 	log_msg(LOG_INFO, "account %s: goes on with %u connection%s: %s",

@@ -185,6 +185,17 @@ def test_answer_too_long_ends_the_account_once(make):
         assert r.text.count("ERROR") == 2
 
 
+def test_answer_too_long_on_every_connection(make):
+    """The last of them says what it means for the rest."""
+    def answer(conn, tag, command, line):
+        if command == "SELECT":
+            conn.send(b'* LIST () "/" "' + b"x" * 2000 + b'"\r\n')
+    names = ["INBOX"] + ["f%d" % i for i in range(9)]
+    with Imap(folders=names, answer=answer) as mock:
+        r = make(server=mock, tls="plain").run(code=1)
+        assert "CFG_TOKEN" in r.text and "next run" in r.text
+
+
 def test_quiet_errors_name_the_server(make):
     """Without the line that says what is being connected to."""
     with socket.socket() as s:
