@@ -32,6 +32,9 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 		e = account_open(a);
 	}
 	if (e == ERR_OK) {
+		catalog_open(&a->table, a->state);
+	}
+	if (e == ERR_OK) {
 		e = account_password_begin(a, now_ms);
 	}
 	if (e == ERR_OK) {
@@ -100,6 +103,7 @@ end(struct account *a, enum err e, int64_t now_ms)
 	}
 	if (e == ERR_OK) {
 		account_keep_moment(a);
+		account_caps_keep(a);
 	}
 	while ((l = pool_next(a, NULL)) != NULL) {
 		lane_folder_end(l);
@@ -134,7 +138,8 @@ connect_begin(struct account *a, int64_t now_ms)
 		.verify = {.host = a->conf.host, .ca_file = a->conf.ca_file,
 			.fingerprints = a->conf.fingerprint,
 			.now = a->moment.at},
-		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000};
+		.timeout_ms = (int)(s < 86400 ? s : 86400) * 1000,
+		.without = account_caps_without(a)};
 	if (CFG_COMPRESS) {
 		account_line_begin(a);
 	}

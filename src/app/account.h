@@ -51,6 +51,7 @@ struct account {
 	uint64_t found; /* bit i: it has the i-th folder of -f */
 	uint32_t folder_no, folder_count;
 	uint32_t left; /* names in the list yet, about */
+	uint32_t bad;  /* capabilities that the server knows nothing of */
 	struct imap_login login;
 	/* of the line: as remembered, and as seen now (0: not) */
 	uint32_t line_rate, line_seen, line_folders;
@@ -109,6 +110,12 @@ void account_line_keep(struct account *a);
 bool account_line_is_full(const struct account *a, uint32_t lanes);
 /* account_advice.c: after a refused login */
 void account_advise(const struct account *a);
+/* account_caps.c: what the server offers and does not know. Without: what the
+ * last sessions found. Note: what this connection found; blame: it then got by
+ * without. Keep: at the end, for the next session. */
+uint64_t account_caps_without(struct account *a);
+void account_caps_note(struct account *a, struct imap_conn *c, bool blame);
+void account_caps_keep(struct account *a);
 /* account_list.c: from the login to the stream of folders, and what of it is
  * remembered for the next run (complete: it saw all of them). */
 enum err account_list_begin(struct account *a);

@@ -67,7 +67,6 @@ account_list_begin(struct account *a)
 	now->time_s = sys_time();
 	now->has_boot_id = sys_boot_id(now->boot_id);
 	maildir_trust_begin(&now->trust, a->root, a->conf.trust_mtime);
-	catalog_open(&a->table, a->state);
 	if (a->table.tail > 0 && !a->options->dry_run) {
 		e = catalog_commit(&a->table, a->folders.arena,
 			sizeof(a->folders.arena));
@@ -213,6 +212,7 @@ finish(struct account *a)
 		outcome_exit(EXIT_FAILED);
 	}
 	a->folder_count = a->left = s->compare ? s->differ : s->remote_n;
+	account_caps_note(a, &a->first->conn, true);
 	a->first = NULL; /* one of many from here on */
 	a->phase = ACCOUNT_WORK;
 	return e;
@@ -317,7 +317,7 @@ account_list_end(struct account *a, bool complete)
 	struct folders *s = &a->folders;
 
 	if (!a->options->dry_run && a->phase == ACCOUNT_WORK &&
-		(!a->quiet || s->restamped)) {
+		(!a->quiet || s->restamped || a->bad != 0)) {
 		if (complete && !s->compare && s->refused == 0 &&
 			!a->troubled && a->options->only_folders == NULL) {
 			a->table.whole.remote = s->listed;

@@ -211,6 +211,8 @@ lane_folder_end(struct lane *l)
 		l->folder_open = false;
 		add_total(l);
 		tell(l);
+		account_caps_note(l->account, &l->conn,
+			!l->told && s->failed == 0);
 		outcome_exit(s->failed > 0 ? EXIT_FAILED : EXIT_CONVERGED);
 		outcome_exit(s->guarded > 0 ? EXIT_PERSON : EXIT_CONVERGED);
 		outcome_exit(s->waiting > 0 ? EXIT_TEMPORARY : EXIT_CONVERGED);

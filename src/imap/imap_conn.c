@@ -25,7 +25,8 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	int64_t now_ms)
 {
 	c->caps = 0;
-	c->append_limit = c->refused = 0;
+	c->append_limit = c->bad = 0;
+	c->refused = login->without;
 	c->state = CONN_OPENING;
 	c->err = ERR_OK;
 	c->login = login;
@@ -72,6 +73,7 @@ imap_conn_has(const struct imap_conn *c, uint64_t caps)
 void
 imap_conn_refuse(struct imap_conn *c, uint64_t caps)
 {
+	c->bad |= c->ev.status == IMAP_BAD ? caps & c->caps : 0;
 	c->refused |= caps;
 	c->caps &= ~caps;
 }

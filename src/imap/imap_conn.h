@@ -63,6 +63,7 @@ struct imap_login {
 	struct tls_verify verify;
 	struct imap_line line;
 	int timeout_ms; /* of silence */
+	uint64_t without; /* capabilities that do not count */
 };
 
 enum imap_conn_state {
@@ -91,6 +92,8 @@ struct imap_conn {
 	/* private, but caps and append_limit may be read when ready */
 	uint64_t caps, append_limit;
 	uint64_t refused; /* capabilities that turned out to be none */
+	uint64_t bad; /* those of them that were answered by BAD, since the
+		       * user of the connection looked and set it to 0 */
 	enum imap_conn_state state;
 	enum err err;
 	const struct imap_login *login;
@@ -118,8 +121,8 @@ enum err imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 enum err imap_conn_step(struct imap_conn *c, int64_t now_ms);
 bool imap_conn_ready(const struct imap_conn *c);
 bool imap_conn_has(const struct imap_conn *c, uint64_t caps);
-/* The server said BAD to what it offers: the connection does without from
- * here on. */
+/* The server's last answer refused what it offers: the connection does
+ * without from here on. */
 void imap_conn_refuse(struct imap_conn *c, uint64_t caps);
 /* ENABLE QRESYNC (RFC 7162 3.2.3), once, before the first SELECT, if the
  * server has it; nobody waits for its answer. ERR_AGAIN as imap_begin. */

@@ -84,7 +84,8 @@ enum imap_code {
 	IMAP_CODE_THROTTLED, IMAP_CODE_TOOBIG, IMAP_CODE_HASCHILDREN
 };
 
-/* Capabilities as bits of a uint64_t. */
+/* Capabilities as bits of a uint64_t. Those below 32 are on disk, too (caps
+ * that an account does without): new ones go to the end. */
 enum {
 	IMAP_CAP_IMAP4REV1 = 0, IMAP_CAP_STARTTLS, IMAP_CAP_LOGINDISABLED,
 	IMAP_CAP_SASL_IR, IMAP_CAP_AUTH_PLAIN, IMAP_CAP_AUTH_LOGIN,
@@ -100,6 +101,8 @@ enum {
 	IMAP_CAP_XGM_EXT1
 };
 #define IMAP_CAP(name) ((uint64_t)1 << IMAP_CAP_##name)
+/* The word of a bit. */
+struct span imap_resp_cap_word(unsigned bit);
 
 /* Mailbox attributes of LIST. */
 enum {

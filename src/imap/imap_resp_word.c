@@ -116,3 +116,9 @@ imap_resp_cap(struct span s, uint64_t *bits, uint64_t *append_limit)
 		*bits |= (uint64_t)1 << i;
 	}
 }
+
+struct span
+imap_resp_cap_word(unsigned bit)
+{
+	return span_nth(caps, bit);
+}

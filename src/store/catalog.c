@@ -17,7 +17,7 @@
 
 #define HEADER 128u
 #define ROW CATALOG_ROW
-#define VERSION 1u
+#define VERSION 2u
 #define NAME "folders"
 #define NEW_NAME "folders.new"
 #define GUESSES 4
@@ -106,6 +106,9 @@ enc_header(const struct catalog *c, uint8_t p[HEADER])
 		put_set(p + 64, &w->synced);
 		memcpy(p + 80, w->stamp, 16);
 	}
+	le_put32(p + 96, c->refused.once);
+	le_put32(p + 100, c->refused.twice);
+	le_put32(p + 104, c->refused.at);
 	seal(p, HEADER);
 }
 
@@ -126,6 +129,9 @@ dec_header(struct catalog *c, const uint8_t p[HEADER])
 	get_set(&w->local, p + 48);
 	get_set(&w->synced, p + 64);
 	memcpy(w->stamp, p + 80, 16);
+	c->refused.once = le_get32(p + 96);
+	c->refused.twice = le_get32(p + 100);
+	c->refused.at = le_get32(p + 104);
 	return true;
 }
 

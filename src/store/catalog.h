@@ -47,11 +47,19 @@ struct catalog_whole {
 	uint8_t stamp[16];	   /* MD5 of the stamp of the root, and boot_id */
 };
 
+/* What the server offers and does not know, as bits that mean nothing here:
+ * in one session, and again in another. at: when that was last added to. */
+struct catalog_refused {
+	uint32_t once, twice, at;
+};
+
 struct catalog {
-	/* private, but whole may be read, and set before catalog_commit() */
+	/* private, but whole and refused may be read, and set before
+	 * catalog_commit() */
 	fs_fd dir, fd;
 	uint32_t rows, tail; /* sorted; behind them */
 	struct catalog_whole whole;
+	struct catalog_refused refused;
 };
 
 void catalog_set_add(struct catalog_set *s, const uint8_t md5[16]);
@@ -66,8 +74,8 @@ enum err catalog_find(struct catalog *c, const uint8_t id[16],
 /* Writes the row, unless it stands there already. One that is new is found
  * after the next commit. */
 enum err catalog_put(struct catalog *c, const struct catalog_row *row);
-/* Sorts in what was appended, and writes whole; writes nothing if neither
- * is new. arena as in sort_begin(), in use until the return. */
+/* Sorts in what was appended, and writes whole and refused; writes nothing if
+ * nothing is new. arena as in sort_begin(), in use until the return. */
 enum err catalog_commit(struct catalog *c, void *arena, size_t size);
 void catalog_close(struct catalog *c);
 

@@ -212,6 +212,22 @@ whole_is_kept(void **state)
 }
 
 static void
+refused_is_kept(void **state)
+{
+	struct catalog_refused r = {1u << 31, 1u << 7, 0xfedcba98u};
+
+	(void)state;
+	cat.refused = r;
+	commit(); /* in a table without rows, too */
+	reopen();
+	assert_memory_equal(&cat.refused, &r, sizeof(r));
+	assert_false(cat.whole.valid);
+	fill(3);
+	reopen();
+	assert_memory_equal(&cat.refused, &r, sizeof(r));
+}
+
+static void
 sets(void **state)
 {
 	struct catalog_set a = {0, 0}, b = {0, 0};
@@ -245,6 +261,7 @@ every_bit(void **state)
 	fill(ROWS);
 	cat.whole.valid = true;
 	cat.whole.config = 77;
+	cat.refused.twice = 5;
 	commit();
 	assert_int_equal(scratch_read(&dir, "folders", file, sizeof(file)),
 		sizeof(file));
@@ -262,6 +279,7 @@ every_bit(void **state)
 		assert_true(found < ROWS);
 		if (bit < HEADER * 8) {
 			assert_false(cat.whole.valid);
+			assert_int_equal(cat.refused.twice, 0);
 			assert_int_equal(found, 0);
 		}
 		lost += ROWS - found;
@@ -350,7 +368,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {CASE(nothing), CASE(put_and_found),
 		CASE(costs), CASE(twice_in_a_tail), CASE(whole_is_kept),
-		CASE(sets), CASE(every_bit), CASE(every_length),
+		CASE(refused_is_kept), CASE(sets), CASE(every_bit), CASE(every_length),
 		CASE(not_a_table), CASE(many)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
