@@ -7,8 +7,8 @@
  * and sorted in by catalog_commit(). No memory grows with the folders.
  * Blocking (disk). Bytes: doc/FORMATS.md.
  *
- * Nothing is flushed. A row is written after the head that it repeats, which
- * is durable then; the stamps count within one boot only, see `stamps`.
+ * Nothing is flushed. A row is written after the head that it repeats; the
+ * stamps count within one boot only, see `stamps`.
  */
 #ifndef WHERRY_STORE_CATALOG_H
 #define WHERRY_STORE_CATALOG_H

@@ -6,6 +6,10 @@
  * compare as serial numbers, which survives their wrap. head_save() looks at
  * the disk before it numbers: a caller that started over with a zeroed struct
  * would else write a generation that the old slots beat.
+ *
+ * A slot that was written without a flush says so (`loose`), and is the one
+ * that is written next, two generations on: so there is always a slot that is
+ * durable and that nobody writes to.
  */
 #include <string.h>
 
@@ -15,7 +19,8 @@
 
 #define SLOT 512u
 #define APART 4096u
-#define VERSION 2u
+#define VERSION 3u
+#define OLDEST 2u /* in which no slot was loose */
 #define STAMP 40u
 #define NAME "head"
 
@@ -60,6 +65,7 @@ enc(const struct head *h, uint8_t p[SLOT])
 	p[44] = (uint8_t)h->mode;
 	p[45] = h->stamp_clean ? 1 : 0;
 	p[46] = h->unflushed ? 1 : 0;
+	p[47] = h->loose ? 1 : 0;
 	le_put64(p + 48, h->modseq);
 	put_stamp(p + 56, &h->stamp[0]);
 	put_stamp(p + 56 + STAMP, &h->stamp[1]);
@@ -74,7 +80,7 @@ static bool
 dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 {
 	if (memcmp(p, magic, sizeof(magic)) != 0 ||
-		le_get32(p + 8) != VERSION ||
+		le_get32(p + 8) - OLDEST > VERSION - OLDEST ||
 		le_get32(p + SLOT - 4) != crc32(CRC32_START, p, SLOT - 4) ||
 		(le_get32(p + 12) & 1) != slot || p[44] > HEAD_REMAP ||
 		p[45] > 1) {
@@ -91,6 +97,7 @@ dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 	h->mode = (enum head_mode)p[44];
 	h->stamp_clean = p[45] != 0;
 	h->unflushed = p[46] != 0;
+	h->loose = p[47] != 0;
 	h->modseq = le_get64(p + 48);
 	get_stamp(&h->stamp[0], p + 56);
 	get_stamp(&h->stamp[1], p + 56 + STAMP);
@@ -152,8 +159,20 @@ head_load(fs_fd dir, struct head *h)
 	return e;
 }
 
+/* The number of the next generation. If the newest slot was damaged since it
+ * was read, the caller's number would lead to the only good one. */
+static uint32_t
+next_generation(const struct head *old, uint32_t last)
+{
+	uint32_t n = (int32_t)(old->generation - last) > 0 ? old->generation
+							    : last;
+
+	n++;
+	return n + (((n ^ old->generation) & 1) == (old->loose ? 1u : 0u));
+}
+
 enum err
-head_save(fs_fd dir, struct head *h)
+head_save(fs_fd dir, struct head *h, bool durable)
 {
 	uint8_t p[SLOT];
 	struct head old;
@@ -167,29 +186,28 @@ head_save(fs_fd dir, struct head *h)
 		return e;
 	}
 	if (newest(fd, &old) == ERR_OK) {
-		/* If the newest slot was damaged since it was read, the
-		 * caller's number would lead to the only good one. */
-		if ((int32_t)(old.generation - now.generation) > 0) {
-			now.generation = old.generation;
-		} else if (((old.generation ^ now.generation) & 1) != 0) {
-			now.generation++;
-		}
+		now.generation = next_generation(&old, h->generation);
 		/* The second save syncs the name again, in case the first
 		 * was killed between its two flushes. */
 		name_too = old.generation <= 1;
+		durable = durable || old.uidvalidity != h->uidvalidity;
+	} else {
+		now.generation++;
+		durable = true;
 	}
-	now.generation++;
+	now.loose = !durable;
 	enc(&now, p);
 	e = fs_pwrite(fd, p, SLOT, (now.generation & 1) * APART);
-	if (e == ERR_OK) {
+	if (e == ERR_OK && durable) {
 		e = fs_sync(fd);
 	}
 	fs_close(&fd);
-	if (e == ERR_OK && name_too) {
+	if (e == ERR_OK && durable && name_too) {
 		e = fs_sync(dir);
 	}
 	if (e == ERR_OK) {
 		h->generation = now.generation;
+		h->loose = now.loose;
 	}
 	return e;
 }

@@ -31,6 +31,7 @@ struct head {
 	struct fs_stamp stamp[2]; /* new/, cur/ */
 	uint8_t boot_id[16];	  /* the boot that the stamps are of */
 	bool unflushed; /* files were recorded in that boot without a flush */
+	bool loose; /* written without a flush; private */
 	uint8_t fmd5[16];
 	uint8_t identity[16]; /* MD5 of "server\nuser\nremote folder" */
 };
@@ -42,7 +43,10 @@ enum err head_load(fs_fd dir, struct head *h);
  * not believed for longer than every_s; a time in the future is not believed
  * at all. */
 bool head_due(uint32_t listed_at, uint32_t every_s, int64_t now_s);
-/* Writes the other slot with h->generation + 1 and makes it durable. */
-enum err head_save(fs_fd dir, struct head *h);
+/* Writes the slot that is not the last durable one, and makes it durable; or
+ * leaves that to the system: then a power cut brings back the last durable
+ * head, or any since. The first one, and one of another UIDVALIDITY, are always
+ * durable. */
+enum err head_save(fs_fd dir, struct head *h, bool durable);
 
 #endif

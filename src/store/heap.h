@@ -1,8 +1,10 @@
 /*
  * heap: text that records point to: `names` (base names of unusual shape, by
  * offset) and `hosts` (at most 255 short strings, by index). Append-only
- * files in the folder's state directory; durable before a record that uses
- * them (heap_sync). A damaged entry is ERR_CORRUPT for its record only.
+ * files in the folder's state directory. A damaged entry is ERR_CORRUPT for its
+ * record only. If a record outlives in a power cut the text that it points to,
+ * it gets ERR_CORRUPT or the text of another one: so the caller either uses
+ * heap_sync() before, or looks whether a text can be that record's.
  */
 #ifndef WHERRY_STORE_HEAP_H
 #define WHERRY_STORE_HEAP_H

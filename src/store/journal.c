@@ -6,7 +6,9 @@
  * a torn write. Opening walks the lines and cuts the file behind the last good
  * one, so that what is added next is not lost behind rubbish.
  *
- * The file is made by the first journal_add(): most folders never need it.
+ * The file is made by the first journal_add(): most folders never need it. Its
+ * header alone is what journal_clear() leaves, when the name was durable: then
+ * a run with one group of uploads has one flush here.
  */
 #include <string.h>
 
@@ -241,7 +243,9 @@ heal(struct journal *j)
 		return e;
 	}
 	j->size = at > HEADER_LEN ? at : 0;
-	return j->size < size ? fs_truncate(j->fd, j->size) : ERR_OK;
+	j->named = size == HEADER_LEN;
+	return j->size < size && !j->named ? fs_truncate(j->fd, j->size)
+					   : ERR_OK;
 }
 
 enum err
@@ -353,6 +357,15 @@ journal_add(struct journal *j, const struct intent *i)
 	return e;
 }
 
+static enum err
+commit_name(struct journal *j)
+{
+	enum err e = j->named ? ERR_OK : fs_sync(j->dir);
+
+	j->named = e == ERR_OK;
+	return e;
+}
+
 enum err
 journal_commit(struct journal *j)
 {
@@ -362,9 +375,8 @@ journal_commit(struct journal *j)
 		return ERR_OK;
 	}
 	e = fs_sync(j->fd);
-	if (e == ERR_OK && !j->named) {
-		e = fs_sync(j->dir);
-		j->named = e == ERR_OK;
+	if (e == ERR_OK) {
+		e = commit_name(j);
 	}
 	if (e == ERR_OK) {
 		j->dirty = false;
@@ -385,18 +397,21 @@ journal_read(struct journal *j, uint64_t *at, struct intent *out)
 }
 
 enum err
-journal_clear(struct journal *j)
+journal_clear(struct journal *j, bool durable)
 {
 	enum err e;
 
 	if (j->size == 0) {
 		return ERR_OK;
 	}
-	e = fs_truncate(j->fd, 0);
+	e = commit_name(j);
+	if (e == ERR_OK) {
+		e = fs_truncate(j->fd, HEADER_LEN);
+	}
 	if (e == ERR_OK) {
 		j->size = 0;
 		j->dirty = false;
-		e = fs_sync(j->fd);
+		e = durable ? fs_sync(j->fd) : ERR_OK;
 	}
 	return e;
 }

@@ -484,6 +484,14 @@ table_append(struct table *t, const struct rec *r, uint32_t *recno)
 	return ERR_OK;
 }
 
+/* The header says so much less than is true that it is time to raise it. */
+static bool
+lags(const struct table *t)
+{
+	return t->ordered < t->ordered_disk ||
+		t->ordered - t->ordered_disk >= LAG;
+}
+
 enum err
 table_sync(struct table *t)
 {
@@ -499,12 +507,17 @@ table_sync(struct table *t)
 	}
 	if (e == ERR_OK) {
 		t->dirty = false;
-		if (t->ordered < t->ordered_disk ||
-			t->ordered - t->ordered_disk >= LAG) {
+		if (lags(t)) {
 			e = put_header(t, t->ordered);
 		}
 	}
 	return e;
+}
+
+enum err
+table_settle(struct table *t)
+{
+	return lags(t) ? table_sync(t) : table_flush(t);
 }
 
 bool

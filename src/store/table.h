@@ -103,6 +103,9 @@ enum err table_put(struct table *t, uint32_t recno, const struct rec *r);
 enum err table_append(struct table *t, const struct rec *r, uint32_t *recno);
 /* Makes everything put so far durable. */
 enum err table_sync(struct table *t);
+/* Hands it to the system, which makes it durable in its own time and order;
+ * now and then durably, so that the order of many records is known. */
+enum err table_settle(struct table *t);
 /* Finds uid: ERR_OK, ERR_NOENT. Fast in a sorted table; behind the sorted part
  * it looks at every record, the last written first. Bad records on the way
  * are stepped over. */

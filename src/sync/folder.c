@@ -410,11 +410,11 @@ save(struct folder *f)
 	if (e == ERR_OK && f->table_touched && !table_sorted(&f->table)) {
 		e = folder_sort_table(f);
 	}
-	if (e == ERR_OK && f->table_touched) {
-		e = table_sync(&f->table);
+	if (e == ERR_OK) {
+		e = folder_settle(f);
 	}
 	if (e == ERR_OK && (head_changed(f) || f->table_touched)) {
-		e = head_save(f->job->state, &f->head);
+		e = head_save(f->job->state, &f->head, folder_always(f));
 		f->old_head = f->head;
 	}
 	return e;
@@ -597,8 +597,8 @@ folder_end(struct folder *f)
 	if (f->phase != FOLDER_DONE && f->state_open && f->box_open &&
 		!f->job->dry_run) {
 		e = folder_flush(f, true);
-		if (e == ERR_OK && f->table_touched) {
-			e = table_sync(&f->table);
+		if (e == ERR_OK) {
+			e = folder_settle(f);
 		}
 	}
 	if (e != ERR_OK) {

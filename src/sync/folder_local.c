@@ -74,22 +74,35 @@ compact_name(struct folder *f, const struct local *l, struct buf *out)
 	return e;
 }
 
-/* The record tells the stem as text, or nothing. */
+/* The record tells the stem as text, or nothing. The text need not have been
+ * durable before the record: another message's may have its place. */
+static enum err
+kept_stem(struct folder *f, const struct rec_name *name, uint32_t uid,
+	struct buf *out, struct maildir_name *n)
+{
+	size_t at = out->n;
+	enum err e = name->kind != NAME_KEPT ? ERR_NOENT
+		: heap_get_name(&f->heap, rec_name_offset(name), out);
+
+	if (e == ERR_OK) {
+		maildir_name_parse(n, span_from(buf_get(out), at), f->fmd5,
+			f->job->infosep);
+		e = n->uid == uid ? ERR_OK : ERR_CORRUPT;
+	}
+	return e;
+}
+
 static enum err
 kept_name(struct folder *f, const struct local *l, struct buf *out)
 {
 	char memory[CFG_NAME];
 	struct maildir_name n;
 	struct buf stem;
-	enum err e = ERR_NOENT;
+	enum err e;
 
 	BUF_INIT(&stem, memory);
-	if (l->name.kind == NAME_KEPT) {
-		e = heap_get_name(&f->heap, rec_name_offset(&l->name), &stem);
-	}
+	e = kept_stem(f, &l->name, l->uid, &stem, &n);
 	if (e == ERR_OK) {
-		maildir_name_parse(&n, buf_get(&stem), f->fmd5,
-			f->job->infosep);
 		maildir_name_reflag(out, &n, f->job->infosep, l->flags);
 	}
 	return e;
@@ -362,22 +375,17 @@ folder_name_to_rec(struct folder *f, const struct local *l,
 
 /* Base name that a record tells; ERR_NOENT if it tells none. */
 static enum err
-rec_base(struct folder *f, const struct rec_name *name, struct buf *out)
+rec_base(struct folder *f, const struct rec *r, struct buf *out)
 {
 	struct maildir_name n;
 	size_t at = out->n;
 	enum err e;
 
-	if (name->kind == NAME_NONE) {
-		return ERR_NOENT;
+	if (r->name.kind < NAME_KEPT) {
+		return build_base(f, &r->name, out);
 	}
-	if (name->kind != NAME_KEPT) {
-		return build_base(f, name, out);
-	}
-	e = heap_get_name(&f->heap, rec_name_offset(name), out);
-	if (e == ERR_OK && out->err == ERR_OK) {
-		maildir_name_parse(&n, span_from(buf_get(out), at), f->fmd5,
-			f->job->infosep);
+	e = kept_stem(f, &r->name, r->uid, out, &n);
+	if (e == ERR_OK) {
 		out->n = at + n.base.n;
 	}
 	return e;
@@ -396,7 +404,7 @@ folder_same_name(struct folder *f, const struct local *l, const struct rec *r)
 	BUF_INIT(&a, mine);
 	BUF_INIT(&b, theirs);
 	if (folder_local_name(f, l, &a) != ERR_OK ||
-		rec_base(f, &r->name, &b) != ERR_OK || b.err != ERR_OK) {
+		rec_base(f, r, &b) != ERR_OK || b.err != ERR_OK) {
 		return false;
 	}
 	maildir_name_parse(&n, buf_get(&a), f->fmd5, f->job->infosep);

@@ -149,6 +149,9 @@ struct pend *folder_pend_add(struct folder *f, enum pend_what what,
 /* One flush: what was acted becomes durable, then records; downloaded files
  * get their names. final: everything. */
 enum err folder_flush(struct folder *f, bool final);
+/* The records, as the run leaves them; durable with fsync = always. */
+enum err folder_settle(struct folder *f);
+bool folder_always(const struct folder *f);
 enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
 /* What the records say of the server (there, unseen, wanted): one more, one
  * less. */

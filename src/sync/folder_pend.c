@@ -7,6 +7,9 @@
  * (PEND_UNSENT to PEND_ACTED), whose durability the next flush brings. Where
  * syncfs cannot be trusted every file is synced when it is complete, and the
  * directories here.
+ *
+ * Records and head get no flush of their own unless fsync = always: one that a
+ * power cut takes back is found again by the name of its file.
  */
 #include <string.h>
 
@@ -54,7 +57,7 @@ begin_head(struct folder *f)
 		folder_stamp_boot(f, &f->head);
 		h.unflushed = f->head.unflushed = true;
 	}
-	e = head_save(f->job->state, &h);
+	e = head_save(f->job->state, &h, true);
 	if (e == ERR_OK) {
 		f->old_head = h;
 	}
@@ -152,8 +155,8 @@ sync_arrived(struct folder *f)
 	return e;
 }
 
-/* The names that these results stand on: ours, and for all but downloads
- * perhaps those that somebody else gave. */
+/* The names that these results stand on: ours, and where messages neither came
+ * nor were sent perhaps those that somebody else gave. */
 static enum err
 sync_names(struct folder *f)
 {
@@ -161,7 +164,8 @@ sync_names(struct folder *f)
 	enum err e = ERR_OK;
 
 	for (uint32_t i = 0; i < f->pend_n; i++) {
-		others = others || f->pend[i].what != PEND_DOWN;
+		others = others || (f->pend[i].what != PEND_DOWN &&
+			f->pend[i].what != PEND_UP);
 	}
 	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR && e == ERR_OK; i++) {
 		if (others || f->box.renamed[i]) {
@@ -179,7 +183,7 @@ make_durable(struct folder *f)
 	enum err e = ERR_UNSUPPORTED;
 
 	if (f->job->durability == FOLDER_OFF) {
-		return heap_sync(&f->heap);
+		return ERR_OK;
 	}
 	if (!f->sync_each && f->pend_n >= SYNCFS_FROM) {
 		e = fs_sync_all(f->box.top);
@@ -188,7 +192,7 @@ make_durable(struct folder *f)
 		e = f->sync_each ? ERR_OK : sync_arrived(f);
 		e = e == ERR_OK ? sync_names(f) : e;
 	}
-	return e == ERR_OK ? heap_sync(&f->heap) : e;
+	return e == ERR_OK && folder_always(f) ? heap_sync(&f->heap) : e;
 }
 
 static enum rec_state
@@ -323,6 +327,19 @@ flush_once(struct folder *f, bool final)
 	f->pend_bytes = 0;
 	/* The window is clean for the looks of the next set. */
 	return e == ERR_OK && wrote ? table_flush(&f->table) : e;
+}
+
+bool
+folder_always(const struct folder *f)
+{
+	return f->job->durability == FOLDER_ALWAYS;
+}
+
+enum err
+folder_settle(struct folder *f)
+{
+	return !f->table_touched ? ERR_OK : folder_always(f)
+		? table_sync(&f->table) : table_settle(&f->table);
 }
 
 enum err

@@ -133,7 +133,7 @@ enum err
 folder_place_end(struct folder *f)
 {
 	enum err e = f->up.hold || journal_empty(&f->journal)
-		? ERR_OK : journal_clear(&f->journal);
+		? ERR_OK : journal_clear(&f->journal, folder_always(f));
 
 	if (e == ERR_OK && f->up.recovering) {
 		f->up.recovering = false;

@@ -211,3 +211,65 @@ def test_connection_lost_anywhere(make, server):
             assert s.end_state() == want, (proxy.cut_down, proxy.cut_up)
 
 
+
+
+STATE = ("head", "table", "names", "hosts", "journal")
+
+
+def state_files(w):
+    """Bytes of the files of all folders' states, and of their table."""
+    out = {}
+    for d, _, files in os.walk(w.metadata):
+        for f in files:
+            if f in STATE or f == "folders":
+                with open(os.path.join(d, f), "rb") as x:
+                    out[os.path.join(d, f)] = x.read()
+    return out
+
+
+def mixed(r, old, new):
+    """A file of which some sectors, and perhaps the size, did not get to the
+    disk before the power was cut."""
+    size = max(len(old), len(new))
+    a, b = old.ljust(size, b"\0"), new.ljust(size, b"\0")
+    out = b"".join((a if r.random() < 0.5 else b)[i:i + 512]
+                   for i in range(0, size, 512))
+    return out[:r.choice([len(old), len(new), size])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [None, BLIND])
+def test_power_cut_takes_state_back(make, servers, kind):
+    """What is not flushed of the state is lost in any choice of files and
+    sectors, while the Maildir and the server are as the run left them: the
+    next run finds nothing to do but to note it."""
+    from test_local import other_boot
+    w = make(general={"fsync": "batch"}, server=servers(capability=kind))
+    before = other_boot(w)
+    s = Scenario(w)
+    old = state_files(w)
+    w.run()
+    want, new = s.end_state(), state_files(w)
+    assert want[0] == want[1]
+    shutil.rmtree(s.saved)
+    s.copy([("home", w.server.home(w.user)), ("mail", w.root),
+            ("state", w.metadata)], save=True)
+    r = random.Random(str(kind))
+    for turn in range(10):
+        s.restore()
+        for path in new:
+            lost = r.choice(["nothing", "all", "some"]) if turn > 1 else (
+                "all" if turn == 0 else "some")
+            # The head is durable before the first record.
+            keep = new[path] if path not in old and (
+                os.path.basename(path) == "head") else old.get(path, b"")
+            with open(path, "wb") as f:
+                f.write(new[path] if lost == "nothing" else keep
+                        if lost == "all" else mixed(r, keep, new[path]))
+        mark = w.server.log_mark()
+        w.run(prefix=before)
+        cost = w.server.cost(w.user, mark)
+        assert s.end_state() == want, turn
+        assert (cost["appended"], cost["expunged"]) == (0, 0), cost
+        w.check()
+        w.quiet()

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mail import lf, message
+from mail import lf, message, subject
 from test_durability import disk  # noqa: F401
 from wherry import needs, without, binary
 
@@ -283,18 +283,61 @@ def test_nothing_is_written(synced):
     assert tree(w.root, w.metadata) == before
 
 
-def test_one_new_message(disk):  # noqa: F811
-    """What a message of 4 KiB costs a folder of 1,000: its file, its name,
-    and record and head."""
-    w = disk(general={"fsync": "batch"})
-    fill(w, 1000)
-    w.sync()
-    w.run()
+def one_change(w, what):
+    """Does one of these changes; the server's side has another name."""
+    uid = {subject(m.body): m.uid for m in w.remote()["INBOX"]}
     with w.box() as b:
-        b.append(message("one", 4096))
+        if what == "new there":
+            b.append(message("one", 4096))
+        elif what == "flag there":
+            b.store(uid["m5"], "+F")
+        elif what == "gone there":
+            b.delete([uid["m6"]])
+    if what == "new here":
+        w.local.add(lf(message("one", 4096)))
+    elif what == "flag here":
+        w.local.reflag(w.local.find("m7"), "+F")
+    elif what == "gone here":
+        os.unlink(w.local.find("m8"))
+
+
+CHANGE = ["new there", "flag there", "gone there",
+          "new here", "flag here", "gone here"]
+
+
+def place(lines, pattern):
+    """Where the only line is that matches."""
+    found = [i for i, s in enumerate(lines) if re.search(pattern, s)]
+    assert len(found) == 1, (pattern, lines)
+    return found[0]
+
+
+@pytest.mark.parametrize("what", CHANGE)
+def test_one_change(disk, what):  # noqa: F811
+    """What one change, or a message of 4 KiB, costs: two flushes, and the
+    run after it writes nothing."""
+    w = disk(general={"fsync": "batch"})
+    fill(w, 60)
+    w.sync()
+    w.local.add(lf(message("other")))  # the journal is made once
+    w.sync()
+    one_change(w, what)
     lines = trace(w, CHANGES)
     assert sum(n for _, n in writes(lines)) <= 16 << 10
-    mail = [s for s in flushes(lines) if "<%s/" % w.root in s]
-    assert len(mail) == 2, mail
-    assert len(flushes(lines)) <= 6, flushes(lines)
+    assert len(flushes(lines)) == 2, flushes(lines)
+    record = place(lines, r"^pwrite64\(\d+<\S*/table>")
+    assert max(lines.index(s) for s in flushes(lines)) < record
+    if what == "new there":
+        data, name = map(lines.index, flushes(lines))
+        renamed = place(lines, "^rename")
+        assert "/tmp/" in lines[data]
+        assert data < renamed < name < record
+    if what == "new here":
+        intent, name = map(lines.index, flushes(lines))
+        renamed = place(lines, "^rename")
+        assert "/journal>" in lines[intent]
+        assert intent < renamed < name < record
+    before = tree(w.root, w.metadata)
     w.check()
+    assert writes(trace(w, CHANGES)) == []
+    assert tree(w.root, w.metadata) == before

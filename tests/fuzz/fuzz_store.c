@@ -159,7 +159,7 @@ fuzz_head(const uint8_t *p, size_t n)
 		memset(&h, 0, sizeof(h));
 	}
 	h.uidnext++;
-	must(head_save(dir.dir, &h) == ERR_OK);
+	must(head_save(dir.dir, &h, true) == ERR_OK);
 	must(head_load(dir.dir, &r) == ERR_OK);
 	must(r.generation == h.generation && r.uidnext == h.uidnext);
 }
@@ -205,7 +205,7 @@ fuzz_journal(const uint8_t *p, size_t n)
 	journal_close(&j);
 	must(journal_open(&j, dir.dir) == ERR_OK);
 	must(intents(&j) == before + 1);
-	must(journal_clear(&j) == ERR_OK && journal_empty(&j));
+	must(journal_clear(&j, true) == ERR_OK && journal_empty(&j));
 	journal_close(&j);
 }
 

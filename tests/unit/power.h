@@ -4,7 +4,8 @@
  * What was not synced is lost, kept, or kept in part: each written sector and
  * the size of a file for itself, and of the changes to the directory the first
  * so many. A name is durable only once the directory was synced, even if the
- * file was. After the cut every call fails with ERR_IO until power_on().
+ * file was. If power.tears, a block of 4 KiB that was being written may be
+ * rubbish. After the cut every call fails with ERR_IO until power_on().
  *
  * A test that includes this gets these functions in place of the port's.
  */
@@ -49,7 +50,7 @@ static struct {
 	struct power_change log[POWER_LOG];
 	int log_n;
 	long calls, cut_at; /* cut_at 0: never */
-	bool dead;
+	bool dead, tears;
 	enum power_mood mood;
 	uint64_t seed;
 } power;
@@ -75,7 +76,7 @@ power_new(long cut_at, enum power_mood mood, uint64_t seed)
 	power.log_n = 0;
 	power.calls = 0;
 	power.cut_at = cut_at;
-	power.dead = false;
+	power.dead = power.tears = false;
 	power.mood = mood;
 	power.seed = seed;
 }
@@ -138,6 +139,14 @@ power_settle(struct power_file *f)
 		size = f->size_now;
 	} else if (power.mood == POWER_PART && f->size_now > size) {
 		size += power_rnd((uint32_t)(f->size_now - size) + 1);
+	}
+	for (uint32_t i = 0; power.tears && i < POWER_SECTORS; i++) {
+		if (f->dirty[i] && power.mood == POWER_PART &&
+		    power_rnd(3) == 0) {
+			memset(f->disk + i / 8 * 8 * POWER_SECTOR, 0x5a,
+			    8 * POWER_SECTOR);
+			f->dirty[i] = false;
+		}
 	}
 	for (uint32_t i = 0; i < POWER_SECTORS; i++) {
 		bool kept = power.mood == POWER_KEEP ||

@@ -79,7 +79,7 @@ save_some(uint32_t n)
 	scratch_empty(&dir);
 	for (uint32_t i = 1; i <= n; i++) {
 		h.uidnext = i;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		assert_int_equal(h.generation, i);
 	}
 }
@@ -102,7 +102,7 @@ test_round_trip(void **st)
 	(void)st;
 	scratch_empty(&dir);
 	assert_int_equal(head_load(dir.dir, &r), ERR_NOENT);
-	assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+	assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 	for (int i = 0; i < 5; i++) {
 		memset(&r, 0xaa, sizeof(r));
 		assert_int_equal(head_load(dir.dir, &r), ERR_OK);
@@ -110,7 +110,7 @@ test_round_trip(void **st)
 		h.uidnext++;
 		h.stamp_clean = !h.stamp_clean;
 		h.mode = (enum head_mode)(i % 3);
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 	}
 	assert_int_equal(scratch_size(&dir, "head"), APART + SLOT);
 }
@@ -124,14 +124,15 @@ test_bytes(void **st)
 
 	(void)st;
 	scratch_empty(&dir);
-	assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+	assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 	assert_int_equal(scratch_read(&dir, "head", p, sizeof(p)),
 	    sizeof(p));
-	assert_memory_equal(p + APART, "WHERRYhd\x02\0\0\0\x01\0\0\0", 16);
+	assert_memory_equal(p + APART, "WHERRYhd\x03\0\0\0\x01\0\0\0", 16);
 	assert_int_equal(le_get32(p + APART + 16), h.uidvalidity);
 	assert_int_equal(le_get32(p + APART + 40), h.gone);
 	assert_int_equal(p[APART + 44], HEAD_REMAP);
 	assert_int_equal(p[APART + 45], 1);
+	assert_int_equal(p[APART + 47], 0);
 	assert_true(le_get64(p + APART + 48) == h.modseq);
 	assert_true(le_get64(p + APART + 56) == h.stamp[0].dev);
 	assert_int_equal(le_get32(p + APART + 132), h.stamp[1].ctime_ns);
@@ -141,6 +142,39 @@ test_bytes(void **st)
 	assert_int_equal(le_get32(p + APART + 184), h.listed_at);
 	assert_int_equal(le_get32(p + APART + 508),
 	    crc32(CRC32_START, p + APART, 508));
+}
+
+/* Saved without a flush: the slot that is known to be durable stays as it is,
+ * however often. */
+static void
+test_loose(void **st)
+{
+	struct head h = sample();
+	uint8_t p[APART + SLOT], first[SLOT];
+
+	(void)st;
+	scratch_empty(&dir);
+	assert_int_equal(head_save(dir.dir, &h, false), ERR_OK);
+	assert_false(h.loose); /* the first one never is */
+	(void)scratch_read(&dir, "head", p, sizeof(p));
+	memcpy(first, p + APART, SLOT);
+	for (uint32_t i = 0; i < 5; i++) {
+		h.uidnext = i;
+		/* The flush of the last one is of that slot, too. */
+		assert_int_equal(head_save(dir.dir, &h, i == 4), ERR_OK);
+		assert_int_equal(h.generation, 2 + 2 * i);
+		(void)scratch_read(&dir, "head", p, sizeof(p));
+		assert_int_equal(p[47], i < 4);
+		assert_memory_equal(p + APART, first, SLOT);
+		expect(i);
+	}
+	h.uidnext = 7;
+	assert_int_equal(head_save(dir.dir, &h, false), ERR_OK);
+	assert_int_equal(h.generation, 11);
+	h.uidvalidity++; /* nor is one of another UIDVALIDITY */
+	assert_int_equal(head_save(dir.dir, &h, false), ERR_OK);
+	assert_false(h.loose);
+	assert_int_equal(h.generation, 13);
 }
 
 static void
@@ -202,7 +236,7 @@ test_truncation(void **st)
 			assert_int_equal(head_load(dir.dir, &h), ERR_OK);
 		}
 		h.uidnext = 77;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		expect(77);
 	}
 }
@@ -223,7 +257,7 @@ test_torn_save(void **st)
 		scratch_read(&dir, "head", old, sizeof(old));
 		assert_int_equal(head_load(dir.dir, &h), ERR_OK);
 		h.uidnext = n + 1;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		scratch_read(&dir, "head", now, sizeof(now));
 		for (size_t cut = 0; cut <= SLOT; cut++) {
 			scratch_write(&dir, "head", old, sizeof(old));
@@ -251,11 +285,11 @@ test_both_torn(void **st)
 		/* Starting over. */
 		h = sample();
 		h.uidnext = 50;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		assert_int_equal(h.generation, 1);
 		expect(50);
 		h.uidnext = 51;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		expect(51);
 	}
 }
@@ -269,7 +303,7 @@ test_starts_over(void **st)
 	(void)st;
 	save_some(10);
 	h.uidnext = 1000;
-	assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+	assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 	assert_int_equal(h.generation, 11);
 	expect(1000);
 }
@@ -289,7 +323,7 @@ test_spares_the_good_one(void **st)
 		scratch_poke(&dir, "head", (n & 1) * APART, zero, SLOT);
 		expect(n - 1);
 		h.uidnext = 100;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		expect(100);
 		scratch_poke(&dir, "head", (h.generation & 1) * APART, zero,
 		    SLOT);
@@ -307,7 +341,7 @@ test_wrap(void **st)
 	h.generation = UINT32_MAX - 3;
 	for (uint32_t i = 0; i < 8; i++) {
 		h.uidnext = i;
-		assert_int_equal(head_save(dir.dir, &h), ERR_OK);
+		assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 		expect(i);
 	}
 	assert_int_equal(h.generation, 4);
@@ -342,6 +376,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_loose),
 		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_truncation),

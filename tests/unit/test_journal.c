@@ -88,7 +88,7 @@ test_round_trip(void **st)
 		assert_int_equal(journal_open(&j, dir.dir), ERR_OK);
 		assert_int_equal(read_some(&j), n);
 		assert_int_equal(read_some(&j), n);
-		assert_int_equal(journal_clear(&j), ERR_OK);
+		assert_int_equal(journal_clear(&j, true), ERR_OK);
 		assert_int_equal(read_some(&j), 0);
 		journal_close(&j);
 		assert_int_equal(journal_open(&j, dir.dir), ERR_OK);
@@ -326,7 +326,7 @@ test_names(void **st)
 		at = 0;
 		assert_int_equal(journal_read(&j, &at, &r), ERR_OK);
 		same(&t, &r);
-		assert_int_equal(journal_clear(&j), ERR_OK);
+		assert_int_equal(journal_clear(&j, true), ERR_OK);
 		journal_close(&j);
 	}
 	assert_int_equal(journal_open(&j, dir.dir), ERR_OK);
@@ -336,6 +336,34 @@ test_names(void **st)
 	t.name[0] = '\0';
 	assert_int_equal(journal_add(&j, &t), ERR_SYNTAX);
 	assert_true(journal_empty(&j));
+	journal_close(&j);
+}
+
+/* What is settled leaves the header, which says that the name is durable; with
+ * anything else in it nobody knows. */
+static void
+test_named(void **st)
+{
+	struct journal j;
+	struct intent t = sample(1);
+
+	(void)st;
+	scratch_empty(&dir);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(journal_open(&j, dir.dir), ERR_OK);
+		assert_int_equal(j.named, i == 1);
+		assert_int_equal(journal_add(&j, &t), ERR_OK);
+		assert_int_equal(journal_commit(&j), ERR_OK);
+		assert_true(j.named);
+		if (i == 0) {
+			assert_int_equal(journal_clear(&j, false), ERR_OK);
+			assert_int_equal(scratch_size(&dir, "journal"), 17);
+		}
+		journal_close(&j);
+	}
+	scratch_write(&dir, "journal", "", 0);
+	assert_int_equal(journal_open(&j, dir.dir), ERR_OK);
+	assert_false(j.named);
 	journal_close(&j);
 }
 
@@ -364,6 +392,7 @@ main(void)
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_line_out_of_place),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_close_of_nothing),
 	};
 	int failed;
