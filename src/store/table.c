@@ -286,19 +286,52 @@ heal(struct table *t, uint64_t size)
 	return e == ERR_OK ? scan_order(t, t->ordered) : e;
 }
 
+/* What of the header there is, *got bytes of it. */
+static enum err
+get_header(struct table *t, uint8_t p[HEADER], size_t *got, uint64_t *size)
+{
+	size_t n = 1;
+	enum err e = fs_size(t->fd, size);
+
+	*got = 0;
+	while (e == ERR_OK && *got < HEADER && n > 0) {
+		e = fs_pread(t->fd, p + *got, HEADER - *got, *got, &n);
+		*got += e == ERR_OK ? n : 0;
+	}
+	return e;
+}
+
+enum err
+table_peek(struct table *t, fs_fd dir)
+{
+	uint8_t p[HEADER];
+	uint64_t size;
+	size_t got;
+	enum err e;
+
+	memset(t, 0, sizeof(*t));
+	e = fs_open(dir, NAME, FS_READ, 0, &t->fd);
+	if (e != ERR_OK) {
+		return e;
+	}
+	t->opened = true;
+	e = get_header(t, p, &got, &size);
+	if (e != ERR_OK || got < HEADER || !dec_header(t, p)) {
+		return e != ERR_OK ? e : ERR_NOENT;
+	}
+	t->count = (uint32_t)((size - HEADER) / TABLE_REC);
+	t->ordered = t->ordered_disk < t->count ? t->ordered_disk : t->count;
+	return last_of_ordered(t);
+}
+
 static enum err
 load(struct table *t)
 {
 	uint8_t p[HEADER];
 	uint64_t size;
-	size_t got = 0;
-	size_t n = 1;
-	enum err e = fs_size(t->fd, &size);
+	size_t got;
+	enum err e = get_header(t, p, &got, &size);
 
-	while (e == ERR_OK && got < HEADER && n > 0) {
-		e = fs_pread(t->fd, p + got, HEADER - got, got, &n);
-		got += e == ERR_OK ? n : 0;
-	}
 	if (e != ERR_OK) {
 		return e;
 	}

@@ -92,6 +92,9 @@ struct table {
  * file header is set aside as "table.bad"). Removes what a killed rewrite
  * left. */
 enum err table_open(struct table *t, fs_fd dir);
+/* To look into a table that others may be at work in: ERR_NOENT if there is
+ * none that can be used. Only table_find() and table_close() after it. */
+enum err table_peek(struct table *t, fs_fd dir);
 /* Drops what was not synced and still waits in memory. A zeroed struct is
  * fine. */
 void table_close(struct table *t);

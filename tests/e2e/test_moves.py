@@ -1,0 +1,280 @@
+"""Files that a mail program moved from one folder here to another: copied on
+the server, not sent again; nothing lost, nothing twice, whatever happens."""
+import os
+import random
+import re
+import shutil
+import time
+
+import pytest
+
+import test_kill
+from mail import lf, message, subject
+from wherry import needs
+
+NO_UIDPLUS = "IMAP4rev1 SASL-IR LITERAL+ ENABLE NAMESPACE ESEARCH"
+
+
+@pytest.fixture(autouse=True)
+def built():
+    needs("moves")
+
+
+def wire(r):
+    """Commands sent, without their tags, with what was APPENDed."""
+    return [m.group(1) for m in re.finditer(r"C: w\d+ (.*)", r.text)]
+
+
+def words(r, word):
+    return [x for x in wire(r) if re.match(r"(UID )?%s " % word, x)]
+
+
+def move(w, path, folder, change=None):
+    """With its name, as mu4e or a script does."""
+    if change:
+        path = w.local.reflag(path, change)
+    to = w.local.path(folder, os.path.basename(os.path.dirname(path)),
+                      os.path.basename(path))
+    os.rename(path, to)
+    return to
+
+
+def filled(w, n=3, folders=("From", "To"), size=0):
+    with w.box() as b:
+        for f in folders:
+            b.create(f)
+            b.append_many((message("%s-%d" % (f, i), size)
+                           for i in range(n)), f)
+    w.sync()
+
+
+def subjects(w, folder):
+    with w.box() as b:
+        return sorted(subject(m.body) for m in b.messages(folder))
+
+
+@pytest.mark.parametrize("a, b", [("From", "To"), ("To", "From"),
+                                  ("INBOX", "To"), ("From", "INBOX")])
+def test_one(w, a, b):
+    """Whichever of the two folders comes first."""
+    filled(w, size=50000)
+    with w.box() as box:
+        box.append(message("INBOX-0", 50000), flags="F", date=1600000000)
+    w.sync()
+    move(w, w.local.find(a + "-0", a), b)
+    mark = w.server.log_mark()
+    r = w.sync("-d", "imap")
+    cost = w.server.cost(w.user, mark)
+    assert words(r, "APPEND") == [] and cost["appended"] == 0
+    assert cost["in"] < 6000 and cost["bodies"] == 0, cost
+    assert len(words(r, "COPY")) == 1 and "1 copied there" in r.text
+    assert a + "-0" in subjects(w, b) and a + "-0" not in subjects(w, a)
+    if a == "INBOX":  # flags and date are those it had
+        with w.box() as box:
+            m = [m for m in box.messages(b) if subject(m.body) == "INBOX-0"]
+        assert (m[0].flags, m[0].date) == ("F", 1600000000)
+    w.quiet()
+
+
+def test_many(w):
+    """300, of as many that the brakes let it."""
+    filled(w, 1600)
+    for i in range(300):
+        move(w, w.local.files("From")[0], "To")
+    mark = w.server.log_mark()
+    r = w.sync("-d", "imap")
+    cost = w.server.cost(w.user, mark)
+    assert words(r, "APPEND") == [] and cost["appended"] == 0
+    assert "300 copied there" in r.text and "300 deleted there" in r.text
+    assert len(w.local.files("To")) == 1900
+    w.quiet()
+
+
+def test_from_several_folders(w):
+    """One COPY for each, and what is simply new goes up beside them."""
+    filled(w, folders=("A", "B", "C", "To"))
+    for f in "ABC":
+        move(w, w.local.find(f + "-0", f), "To")
+        move(w, w.local.find(f + "-1", f), "To")
+    w.local.add(lf(message("new")), "To")
+    r = w.sync("-d", "imap")
+    assert len(words(r, "COPY")) == 3 and len(words(r, "APPEND")) == 1
+    assert "6 copied there" in r.text
+    assert len(subjects(w, "To")) == 10
+    w.quiet()
+
+
+@pytest.mark.parametrize("change, there, end", [
+    ("+S", "", "S"), ("+RS", "+F", "FRS"), ("-F", "", ""), ("-F", "+S", "S"),
+    ("", "-F", "")])
+def test_flags(w, change, there, end):
+    """What was changed with the move, or on the server before it, is all
+    kept."""
+    filled(w)
+    with w.box() as b:
+        uid = b.append(message("m"), "From", flags="F" if "-F" in (
+            change, there) else "")
+    w.sync()
+    if there:
+        with w.box() as b:
+            b.store(uid, there, "From")
+    move(w, w.local.find("m", "From"), "To", change)
+    r = w.sync("-d", "imap")
+    assert words(r, "APPEND") == [] and len(words(r, "COPY")) == 1
+    assert w.local.flags_of(w.local.find("m", "To")) == end
+    w.quiet()
+
+
+def test_there_and_back(w):
+    filled(w)
+    for a, b in (("From", "To"), ("To", "From"), ("From", "To")):
+        move(w, w.local.find("From-0", a), b)
+        r = w.sync("-d", "imap")
+        assert words(r, "APPEND") == [] and len(words(r, "COPY")) == 1
+        assert "From-0" in subjects(w, b)
+    w.quiet()
+
+
+def test_new_folder(w):
+    """To a folder that the mail program made for it."""
+    filled(w)
+    w.local.create("Fresh")
+    for i in range(3):
+        move(w, w.local.find("From-%d" % i, "From"), "Fresh")
+    r = w.sync("-d", "imap")
+    assert words(r, "APPEND") == [] and len(words(r, "COPY")) == 1
+    assert len(subjects(w, "Fresh")) == 3 and subjects(w, "From") == []
+    w.quiet()
+
+
+def test_copy(w):
+    """The file is still in its old folder: two messages then."""
+    filled(w)
+    p = w.local.find("From-0", "From")
+    shutil.copy(p, p.replace("/From/", "/To/"))
+    r = w.sync("-d", "imap")
+    assert words(r, "APPEND") == []
+    assert "From-0" in subjects(w, "To") and len(subjects(w, "From")) == 3
+    w.quiet()
+
+
+def test_gone_on_the_server(w):
+    """Expunged there meanwhile: what is here goes up."""
+    filled(w)
+    with w.box() as b:
+        uids = [m.uid for m in b.messages("From")]
+        b.delete(uids[:1], "From")
+    for i in range(2):
+        move(w, w.local.find("From-%d" % i, "From"), "To")
+    w.sync()
+    assert len(subjects(w, "To")) == 5 and len(subjects(w, "From")) == 1
+    w.quiet()
+
+
+def test_renumbered(w):
+    """The source has another UIDVALIDITY: its UIDs mean nothing."""
+    filled(w)
+    with w.box() as b:
+        b.delete_folder("From")
+        time.sleep(1.1)  # a UIDVALIDITY of Dovecot is a time
+        b.create("From")
+        b.append_many((message("other%d" % i) for i in range(3)), "From")
+    move(w, w.local.find("From-0", "From"), "To")
+    r = w.run("-d", "imap", code=2)
+    assert words(r, "COPY") == []
+    assert subjects(w, "To") == ["From-0", "To-0", "To-1", "To-2"]
+    assert len(subjects(w, "From")) == 3
+
+
+def test_without_uidplus(make, servers):
+    """Nothing would prove the copy: sent as new mail."""
+    w = make(server=servers(capability=NO_UIDPLUS))
+    filled(w)
+    move(w, w.local.find("From-0", "From"), "To")
+    r = w.sync("-d", "imap", code=(0, 75))
+    assert words(r, "COPY") == [] and len(words(r, "APPEND")) == 1
+    assert "From-0" in subjects(w, "To")
+
+
+@pytest.mark.parametrize("kind", ["body", "header", "uid", "folder"])
+def test_pretended(w, kind):
+    """A name that tells another folder and UID, and is not that message."""
+    filled(w)
+    p = w.local.find("From-0", "From")
+    to = p.replace("/From/", "/To/")
+    with open(p, "rb") as f:
+        body = f.read()
+    if kind == "body":
+        body += b"more\n"
+    elif kind == "header":
+        body = body.replace(b"From-0", b"From-x")
+    elif kind == "uid":
+        to = re.sub(r",U=\d+", ",U=4000000000", to)
+    else:
+        to = re.sub(r"FMD5=.{32}", "FMD5=" + 32 * "0", to)
+    with open(to, "wb") as f:
+        f.write(body)
+    r = w.sync("-d", "imap")
+    assert words(r, "COPY") == [] and len(words(r, "APPEND")) == 1
+    assert len(subjects(w, "To")) == 4 and len(subjects(w, "From")) == 3
+    w.quiet()
+
+
+def test_twice_the_same(w):
+    """Two files of one UID: two messages."""
+    filled(w)
+    p = move(w, w.local.find("From-0", "From"), "To")
+    shutil.copy(p, p.replace("/To/new/", "/To/new/x"))
+    w.sync("-d", "imap")
+    assert subjects(w, "To").count("From-0") == 2
+    w.quiet()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(2))
+def test_killed(make, servers, build, monkeypatch, part):
+    """At any system call that changes something or sends, or with the line
+    cut: the next run ends where an undisturbed one does."""
+    monkeypatch.setenv("WHERRY", build("settle", "-DCFG_APPEND_SETTLE_S=1"))
+    w = make(general={"fsync": ["no", "batch"][part]})
+    s = Moves(w)
+    calls = test_kill.count_calls(w)
+    want = s.end_state()
+    assert want[0] == want[1]
+    assert [len(want[0][f]) for f in ("From", "INBOX", "To")] == [5, 9, 14]
+    r = random.Random(part)
+    points = [(c, i) for c, n in sorted(calls.items()) if not re.match(
+        "read|close|fstat|newfstat|statx|poll|ppoll|lseek|pread|getdents", c)
+        for i in range(1, n + 1)]
+    for call, n in r.sample(points, 14):
+        s.restore()
+        w.run(code=tuple(range(-64, 256)),
+              prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                      "trace=" + call, "-e",
+                      "inject=%s:signal=KILL:when=%d" % (call, n)])
+        result = test_kill.resume(w, lambda: s.end_state() == want)
+        assert s.end_state() == want, "killed at %s %d\n%r" % (
+            call, n, result)
+        w.check()
+
+
+class Moves(test_kill.Scenario):
+    """Moves in all directions, some with flags, beside new mail."""
+
+    def __init__(self, w):
+        self.w = w
+        self.saved = os.path.join(w.dir, "saved")
+        filled(w, 10)
+        with w.box() as b:
+            b.append_many(message("in%d" % i) for i in range(8))
+        w.sync()
+        for i in range(6):
+            move(w, w.local.find("From-%d" % i, "From"), "To",
+                 "+S" if i % 2 else None)
+        for i in range(2):
+            move(w, w.local.find("in%d" % i), "From")
+            move(w, w.local.find("To-%d" % i, "To"), "INBOX")
+        w.local.add(lf(message("new")))
+        os.unlink(w.local.find("From-9", "From"))
+        self.copy([("home", w.server.home(w.user)), ("mail", w.root),
+                   ("state", w.metadata)], save=True)
