@@ -280,6 +280,12 @@
 #define CFG_WATCH 1
 #endif
 
+/* A message that was moved to another folder is copied on the server and not
+ * sent again. */
+#ifndef CFG_MOVES
+#define CFG_MOVES 1
+#endif
+
 /* Cipher suites without AEAD or without forward secrecy, for servers that
  * were set up before 2014 and never since. Costs about 7 KiB of text with
  * BearSSL, nothing with mbedTLS. */
@@ -427,7 +433,7 @@
 #if (CFG_TLS_MBEDTLS | CFG_TLS_BEARSSL | CFG_TLS_NONE | CFG_CRAM_MD5 | \
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
 	CFG_ADVICE | CFG_RESUME | CFG_STATS | CFG_COMPRESS | CFG_WATCH | \
-	CFG_HELP | CFG_OLD_CIPHERS) & ~1
+	CFG_HELP | CFG_MOVES | CFG_OLD_CIPHERS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 

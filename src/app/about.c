@@ -24,6 +24,7 @@ static const struct {
 	{"stats", CFG_STATS},
 	{"compress", CFG_COMPRESS},
 	{"watch", CFG_WATCH},
+	{"moves", CFG_MOVES},
 	{"help", CFG_HELP},
 };
 

@@ -109,6 +109,7 @@ end(struct account *a, enum err e, int64_t now_ms)
 		lane_folder_end(l);
 		pool_release(l);
 	}
+	spill_end(&a->later);
 	account_list_end(a, e == ERR_OK && a->all_seen);
 	if (CFG_COMPRESS && e == ERR_OK) {
 		account_line_keep(a);

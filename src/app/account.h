@@ -63,6 +63,8 @@ struct account {
 	struct folders_now now;
 	struct lane *first; /* the one that logs in and lists */
 	struct folder_entry entry;
+	struct spill later; /* folders that come once more, behind all others */
+	uint8_t later_buf[CFG_MOVES ? 2 * CFG_TOKEN + 64 : 1];
 	struct conf_account conf;
 	char pass[512];
 	char hostname[128];
@@ -130,5 +132,10 @@ enum err account_accepts(struct account *a, bool *yes);
 /* Which folder comes next. ERR_OK: one name further, and if
  * a->have one waits for a lane; ERR_END: none is left. */
 enum err account_look(struct account *a);
+/* Deletions on the server wait until all folders had their turn, as others may
+ * have got those files (sync/folder_move.c): is that so now, and a folder of
+ * which some wait. */
+bool account_puts_off(const struct account *a);
+void account_put_off(struct account *a, const struct folder_entry *f);
 
 #endif

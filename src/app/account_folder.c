@@ -162,21 +162,28 @@ takes_part(struct account *a)
 	a->have = !f->same || !f->has_local || !f->has_remote || !f->has_state;
 }
 
+static void
+entitle(struct account *a)
+{
+	struct buf b;
+
+	BUF_INIT(&b, a->title);
+	mapname_title(span_of(a->entry.has_local ? a->entry.local
+		: a->entry.remote), &b);
+	buf_cstr(&b);
+}
+
 /* One name further in the list. */
 static enum err
 look_at_next(struct account *a)
 {
-	struct buf b;
 	enum err e = folders_next(&a->folders, &a->entry);
 
 	if (e != ERR_OK) {
 		return e;
 	}
 	a->left -= a->left > 0;
-	BUF_INIT(&b, a->title);
-	mapname_title(span_of(a->entry.has_local ? a->entry.local
-		: a->entry.remote), &b);
-	buf_cstr(&b);
+	entitle(a);
 	e = account_accepts(a, &a->have);
 	a->have = e == ERR_OK && a->have && may_sync(a);
 	if (a->have && a->options->dry_run &&
@@ -192,6 +199,66 @@ look_at_next(struct account *a)
 	return e;
 }
 
+/* Only what changed here can have been moved; where not all of that is known,
+ * anything may. */
+bool
+account_puts_off(const struct account *a)
+{
+	return !a->later.reading &&
+		(!a->folders.compare || a->folders.changed > 1);
+}
+
+/* What does not fit waits for the next run. */
+void
+account_put_off(struct account *a, const struct folder_entry *f)
+{
+	char text[sizeof(a->later_buf)];
+	struct buf b;
+
+	if (a->later.buf == NULL) {
+		spill_begin(&a->later, a->state, "spill.later", a->later_buf,
+			sizeof(a->later_buf));
+	}
+	BUF_INIT(&b, text);
+	buf_put(&b, f->remote, strlen(f->remote) + 1);
+	buf_put(&b, f->local, strlen(f->local) + 1);
+	if (b.err == ERR_OK) {
+		(void)spill_add(&a->later, b.p, b.n, NULL);
+	}
+}
+
+/* The next of these, once nothing else is at work. */
+static enum err
+look_at_later(struct account *a)
+{
+	const struct lane *l = NULL;
+	const uint8_t *p;
+	size_t n, half;
+	enum err e;
+
+	while ((l = pool_next(a, l)) != NULL) {
+		if (l->phase == LANE_FOLDER) {
+			return ERR_END;
+		}
+	}
+	e = a->later.count == 0 ? ERR_END : a->later.reading ? ERR_OK
+		: spill_rewind(&a->later);
+	if (e == ERR_OK) {
+		e = spill_next(&a->later, &p, &n);
+	}
+	if (e == ERR_OK) {
+		memset(&a->entry, 0, sizeof(a->entry));
+		a->entry.has_remote = a->entry.has_local =
+			a->entry.has_state = true;
+		half = strlen((const char *)p) + 1;
+		memcpy(a->entry.remote, p, half);
+		memcpy(a->entry.local, p + half, n - half);
+		entitle(a);
+		a->have = true;
+	}
+	return e;
+}
+
 enum err
 account_look(struct account *a)
 {
@@ -199,5 +266,5 @@ account_look(struct account *a)
 		a->stopping || a->all_seen ? ERR_END : look_at_next(a);
 
 	a->all_seen = a->all_seen || (e == ERR_END && !a->stopping);
-	return e;
+	return CFG_MOVES && e == ERR_END && !a->stopping ? look_at_later(a) : e;
 }

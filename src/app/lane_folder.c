@@ -97,7 +97,8 @@ fill_job(struct lane *l)
 		.visible = span_of(l->entry.local),
 		.title = l->title,
 		.host = c->host, .user = c->user, .hostname = a->hostname,
-		.root = a->root, .state = l->state,
+		.root = a->root, .state = l->state, .states = a->state,
+		.later = CFG_MOVES && account_puts_off(a),
 		.has_remote = l->entry.has_remote,
 		.has_local = l->entry.has_local,
 		.local_readonly = c->local_readonly,
@@ -145,6 +146,7 @@ add_total(const struct lane *l)
 
 	t->down += s->down;
 	t->up += s->up;
+	t->copied += s->copied;
 	t->flags_local += s->flags_local;
 	t->flags_remote += s->flags_remote;
 	t->del_local += s->del_local;
@@ -172,7 +174,8 @@ tell(const struct lane *l)
 
 	BUF_INIT(&b, text);
 	part(&b, s->down, "down");
-	part(&b, s->up, "up");
+	part(&b, s->up - s->copied, "up");
+	part(&b, s->copied, "copied there");
 	part(&b, s->flags_local, "flags changed here");
 	part(&b, s->flags_remote, "flags changed there");
 	part(&b, s->del_local, "deleted here");
@@ -209,6 +212,9 @@ lane_folder_end(struct lane *l)
 			s->guarded == 0 && s->waiting == 0 ? &l->folder.head
 				: NULL);
 		l->folder_open = false;
+		if (CFG_MOVES && s->later > 0) {
+			account_put_off(l->account, &l->entry);
+		}
 		add_total(l);
 		tell(l);
 		account_caps_note(l->account, &l->conn,

@@ -50,15 +50,16 @@ folder_sort_table(struct folder *f)
 	return e;
 }
 
-static void
-identity(const struct folder_job *job, uint8_t out[16])
+void
+folder_identity(const struct folder_job *job, struct span remote,
+	uint8_t out[16])
 {
 	char text[CFG_TOKEN + 600];
 	struct buf b;
 
 	BUF_INIT(&b, text);
 	buf_fmt(&b, "%s\n%s\n", job->host, job->user);
-	buf_span(&b, job->remote);
+	buf_span(&b, remote);
 	hash_md5(b.p, b.n, out);
 }
 
@@ -68,7 +69,7 @@ check_identity(struct folder *f)
 	static const uint8_t none[16];
 	uint8_t id[16];
 
-	identity(f->job, id);
+	folder_identity(f->job, f->job->remote, id);
 	if (memcmp(f->head.identity, none, 16) != 0 &&
 		memcmp(f->head.identity, id, 16) != 0) {
 		return err_set(ERR_GUARD,
@@ -322,6 +323,9 @@ tagged(struct folder *f, const struct imap_event *ev)
 static enum err
 dispatch(struct folder *f, const struct imap_event *ev)
 {
+	if (CFG_MOVES && f->move.away) {
+		return folder_move_event(f, ev);
+	}
 	switch (ev->kind) {
 	case IMAP_EV_EXISTS:
 	case IMAP_EV_EXPUNGE:
@@ -466,6 +470,7 @@ close_phase(struct folder *f)
 		if (e != ERR_OK) {
 			return e;
 		}
+		same = same && !f->up.differ;
 		if (!same && f->pass + 1 < PASSES) {
 			return again(f);
 		}

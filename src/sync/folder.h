@@ -37,6 +37,9 @@ struct folder_job {
 	const char *title;   /* for people: escaped UTF-8 */
 	const char *host, *user, *hostname;
 	fs_fd root, state; /* Maildir root; directory of this folder's state */
+	fs_fd states; /* of the states of all folders of the account */
+	bool later; /* other folders may have got files of this one: what is
+		     * to be deleted on the server waits for them (stats.later) */
 	bool has_remote, has_local; /* else it is made, if that is allowed */
 	bool local_readonly, remote_readonly;
 	bool push_deletes, pull_deletes, expunge;
@@ -57,6 +60,8 @@ struct folder_stats {
 	uint32_t down_todo, up_todo; /* of this folder */
 	uint32_t waiting; /* uploads that may still be arriving: next run */
 	uint32_t guarded; /* deletions that the brake refused */
+	uint32_t copied;  /* of up: copied on the server, and not sent */
+	uint32_t later;   /* deletions there that wait for other folders */
 };
 
 enum folder_phase {
@@ -134,9 +139,12 @@ struct upload {
 	uint16_t first; /* the upload that began its APPEND */
 	uint16_t limit; /* messages of the APPEND that takes it */
 	uint8_t state, flags;
+	bool copied; /* on the server; flags are those it had there */
 };
 enum upload_state {
 	UPLOAD_READY,  /* its intent is durable */
+	UPLOAD_COPY,   /* to be copied on the server: uid is that of the other
+			* folder, until its COPY is answered */
 	UPLOAD_SENT,
 	UPLOAD_STORED, /* perhaps; UID not known */
 	UPLOAD_REFUSED, /* as one of several: looked for, then sent again */
@@ -310,10 +318,23 @@ struct folder {
 		bool open, sending, waiting; /* APPEND, literal, for "+" */
 		bool sent, asked; /* any APPEND; for keys */
 		bool hold, recovering;
+		bool differ; /* a file that was copied has other flags */
 		fs_fd fd;
 		bool cr;
 		int step; /* enum in folder_up.c */
 	} up;
+
+	struct { /* folder_move.c */
+		bool away; /* another mailbox is selected, or is to be */
+		bool bad;  /* an answer that is not believed */
+		uint16_t from, to;  /* UIDs of the answer that is being read */
+		uint32_t last_to;
+		uint32_t at;	    /* upload that is looked at next */
+		uint32_t is, want;  /* UIDVALIDITY of what was selected */
+		uint32_t busy;	    /* unanswered, but for the last SELECT */
+		int step;	    /* enum there */
+		char last[32];	    /* FMD5 that was looked for last */
+	} move;
 
 	struct {
 		uint32_t n;	/* doomed in hand, see folder_delete.c */

@@ -15,7 +15,6 @@
  */
 #include <string.h>
 
-#include "port/sys.h"
 #include "sync/folder_part.h"
 
 /* How many from the next one on go with one command; they are SENT then. */
@@ -130,11 +129,7 @@ go_on(struct folder *f)
 		f->uploads[f->up.next].state != UPLOAD_SENT) {
 		f->up.open = false;
 		f->up.next = f->up.last;
-		/* From here on the server may store it even if the line
-		 * breaks: the journal's age counts from now. */
-		if (f->journal.fd != FS_NONE) {
-			(void)fs_set_mtime(f->journal.fd, sys_time());
-		}
+		folder_up_sent(f);
 		return imap_literal_end(f->conn);
 	}
 	if (imap_room(f->conn) < IMAP_SET_BEHIND) {

@@ -153,7 +153,6 @@ extra_file(struct folder *f, const struct local *l, const struct local *first)
 	bool same = false;
 	enum err e;
 
-	f->stamp.differs = true;
 	if (f->job->dry_run) {
 		return ERR_OK;
 	}
@@ -164,6 +163,7 @@ extra_file(struct folder *f, const struct local *l, const struct local *first)
 		f->renewed++;
 		return e != ERR_OK ? e : folder_add_fresh(f, l->where, name);
 	}
+	f->stamp.differs = true;
 	e = same_content(f, l, first, &same);
 	if (e == ERR_OK && same) {
 		log_msg(LOG_WARN, "%s: two equal files for message %u; the "

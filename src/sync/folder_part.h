@@ -13,7 +13,7 @@
 #include "sync/folder.h"
 
 #define NO_RECORD UINT32_MAX
-#define FOLDER_COOKIE_UP 0xfffeu /* a listing that is asked by the uploads */
+#define FOLDER_COOKIE_UP 0xfffeu /* a listing or SELECT of the uploads */
 #define FOLDER_COOKIE_CLOSING 0xfffdu /* SELECT or listing of folder_close.c */
 #define FOLDER_UID_MAX 4294967295u
 
@@ -26,6 +26,10 @@ enum err folder_sort_table(struct folder *f);
 void folder_enter(struct folder *f, enum folder_phase phase);
 enum err folder_events(struct folder *f); /* pulls all that are there */
 void folder_message_failed(struct folder *f, uint32_t uid, const char *what);
+
+/* Whose a folder's state is: MD5 of server, user and mailbox. */
+void folder_identity(const struct folder_job *job, struct span remote,
+	uint8_t out[16]);
 
 /* folder_select.c: SELECT, UIDVALIDITY */
 enum err folder_select_begin(struct folder *f);
@@ -201,7 +205,15 @@ enum err folder_append_step(struct folder *f);
 void folder_append_event(struct folder *f, const struct imap_event *ev);
 enum err folder_append_done(struct folder *f, const struct imap_event *ev);
 
+/* folder_move.c: uploads that are READY and were moved here from another
+ * folder are copied on the server; ERR_END: this one is selected again. */
+enum err folder_move_step(struct folder *f);
+/* While f->move.away all events are its own. */
+enum err folder_move_event(struct folder *f, const struct imap_event *ev);
+
 /* folder_up.c, folder_recover.c */
+/* From here on the server may have the group even if the line breaks. */
+void folder_up_sent(struct folder *f);
 /* The server lists this message. */
 void folder_up_listed(struct folder *f, const struct imap_fetch *fetch);
 enum err folder_up_intent(struct folder *f, const struct upload *u,

@@ -49,6 +49,7 @@ promise(struct folder *f, const struct upload *u, enum maildir_where where,
 	enum err e;
 
 	f->stats.up++;
+	f->stats.copied += u->copied;
 	if (folder_recorded(f, u->uid) || pending(f, u->uid)) {
 		f->stamp.differs = true;
 		return ERR_OK; /* a server that keeps equal messages once */
@@ -62,6 +63,8 @@ promise(struct folder *f, const struct upload *u, enum maildir_where where,
 		return e;
 	}
 	folder_stamp_flags(f, l.flags, u->flags);
+	f->up.differ |= u->copied && ((l.flags ^ u->flags) &
+		f->policy.permanent) != 0;
 	p = folder_pend_add(f, PEND_UP, u->uid, NO_RECORD);
 	p->flags = u->flags;
 	p->size = u->size;

@@ -2,21 +2,23 @@
  * folder_up: new files to the server, never twice.
  *
  * In groups of CFG_UPLOADS: measure (size as it will be sent, header key);
- * write the intents and make them durable; only then APPEND
- * (folder_append.c); the UIDs from APPENDUID (RFC 4315 3), else by the header
- * keys of what is new. Behind the APPENDs, in the same flight, the server is
- * asked what it lists from the old UIDNEXT on: only then may a later absence
- * mean a deletion, and only then is a UID believed. The files get their UIDs; a
- * flush; records; the journal is emptied (folder_place.c). What a crash or a
- * wrong UID leaves of this is settled by folder_recover.c.
+ * write the intents and make them durable; only then COPY what was moved here
+ * (folder_move.c) and APPEND the rest (folder_append.c); the UIDs from COPYUID
+ * and APPENDUID (RFC 4315 3), else by the header keys of what is new. Behind
+ * the APPENDs, in the same flight, the server is asked what it lists from the
+ * old UIDNEXT on: only then may a later absence mean a deletion, and only then
+ * is a UID believed. The files get their UIDs; a flush; records; the journal is
+ * emptied (folder_place.c). What a crash or a wrong UID leaves of this is
+ * settled by folder_recover.c.
  *
  * An upload in hand is a few bytes: its name is read again from its intent.
  */
 #include <string.h>
 
+#include "port/sys.h"
 #include "sync/folder_part.h"
 
-enum { GATHER, SEND, CHECK, ANSWERS, RESOLVE, CONFIRM, CONFIRMING, PLACE,
+enum { GATHER, MOVE, SEND, CHECK, ANSWERS, RESOLVE, CONFIRM, CONFIRMING, PLACE,
 	RECORD };
 
 #define TAGS_LEN 64 /* ",U=4294967295,FMD5=<32>:2,DFRST" and a bit */
@@ -138,8 +140,17 @@ gather(struct folder *f)
 		e = journal_commit(&f->journal);
 	}
 	f->up.sent = f->up.asked = false;
-	f->up.step = SEND;
+	memset(&f->move, 0, sizeof(f->move));
+	f->up.step = CFG_MOVES ? MOVE : SEND;
 	return e;
+}
+
+void
+folder_up_sent(struct folder *f)
+{
+	if (f->journal.fd != FS_NONE) { /* its age counts from now */
+		(void)fs_set_mtime(f->journal.fd, sys_time());
+	}
 }
 
 static bool
@@ -246,7 +257,13 @@ first_step(struct folder *f)
 		return err_set(ERR_STOPPED, "stopped");
 	}
 	if (f->up.hold || !f->policy.push || f->up.eof) {
-		folder_enter(f, FOLDER_DELETE);
+		if (CFG_MOVES && f->job->later) {
+			f->stats.later = f->doomed_remote;
+		}
+		f->left |= f->stats.later > 0;
+		f->stamp.differs |= f->stats.later > 0;
+		folder_enter(f, f->stats.later > 0 ? FOLDER_CLOSE
+						   : FOLDER_DELETE);
 		return ERR_OK;
 	}
 	if (f->up.u0 == 0) {
@@ -308,6 +325,10 @@ folder_up_step(struct folder *f)
 	switch (f->up.step) {
 	case GATHER:
 		return first_step(f);
+	case MOVE:
+		e = folder_move_step(f);
+		f->up.step = e == ERR_END ? SEND : MOVE;
+		return e == ERR_END ? ERR_OK : e;
 	case SEND:
 		return send_all(f);
 	case CHECK:
@@ -356,8 +377,8 @@ folder_up_listed(struct folder *f, const struct imap_fetch *fetch)
 		if (fetch->has_uid && u->uid == fetch->uid &&
 			u->state == UPLOAD_KNOWN) {
 			u->state = UPLOAD_SEEN;
-			u->flags &= (uint8_t)(fetch->has_flags ? fetch->flags
-							       : 0);
+			u->flags &= (uint8_t)(u->copied ? u->flags
+				: fetch->has_flags ? fetch->flags : 0);
 		}
 	}
 }

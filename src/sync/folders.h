@@ -56,6 +56,7 @@ struct folders {
 	bool unknown;	/* something is not as the last whole run left it */
 	bool restamped; /* all is, but for the stamp of the root */
 	uint32_t differ;
+	uint32_t changed; /* of them here */
 	struct catalog_set listed, synced;
 	struct catalog_set *count; /* local folders are only counted */
 	struct fs_walk asking;

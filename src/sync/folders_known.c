@@ -120,7 +120,7 @@ folders_status(struct folders *s, const struct folder_entry *f,
 	struct catalog_row row;
 	struct buf key;
 	uint8_t id[16];
-	bool same;
+	bool here, same;
 
 	folders_id(name, id);
 	if (catalog_find(s->table, id, &row) != ERR_OK ||
@@ -129,7 +129,10 @@ folders_status(struct folders *s, const struct folder_entry *f,
 		return ERR_OK;
 	}
 	catalog_set_add(&s->synced, id);
-	same = same_there(s->now, &row, is) && same_here(s->now, &row, f->local);
+	same = same_there(s->now, &row, is);
+	here = (same || CFG_MOVES) && same_here(s->now, &row, f->local);
+	same = same && here;
+	s->changed += !here;
 	if (same == s->compare) {
 		return ERR_OK;
 	}
