@@ -155,6 +155,13 @@
 #define CFG_SET_BYTES 1048576
 #endif
 
+/* New messages of a folder that come with the listing which tells them; 0:
+ * none do, and new mail costs a wait more. Costs 32 bytes each per connection,
+ * as far as it is more than half of CFG_SET_MESSAGES. */
+#ifndef CFG_FRESH
+#define CFG_FRESH 32
+#endif
+
 /* Uploads whose intents share one flush. Costs about 65 bytes each per
  * connection. */
 #ifndef CFG_UPLOADS
@@ -376,6 +383,9 @@
 #endif
 #if CFG_SET_BYTES < 1024 || CFG_SET_BYTES > 1073741824
 #error "CFG_SET_BYTES must be 1024 to 1073741824"
+#endif
+#if CFG_FRESH < 0 || CFG_FRESH > 256
+#error "CFG_FRESH must be 0 (none) to 256"
 #endif
 #if CFG_UPLOADS < 1 || CFG_UPLOADS > 4096
 #error "CFG_UPLOADS must be 1 to 4096"

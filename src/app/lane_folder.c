@@ -111,6 +111,7 @@ fill_job(struct lane *l)
 		.infosep = c->infosep,
 		.durability = a->options->durability,
 		.known_validity = offlineimap_validity(l),
+		.uidnext = l->entry.uidnext,
 		.audit_s = a->now.audit_s,
 		.flag_check_s = a->now.flag_check_s};
 }

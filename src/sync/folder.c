@@ -250,6 +250,10 @@ note_mailbox(struct folder *f, const struct imap_event *ev)
 static enum err
 fetch_end(struct folder *f, const struct imap_event *ev)
 {
+	if (CFG_FRESH > 0 && f->body.open && f->body.early) {
+		folder_fresh_arrived(f, &ev->fetch);
+		return ERR_OK;
+	}
 	if (f->phase == FOLDER_UP) {
 		folder_up_listed(f, &ev->fetch);
 	}
@@ -308,6 +312,10 @@ tagged(struct folder *f, const struct imap_event *ev)
 			? folder_recover_event(f, ev)
 			: folder_proof_event(f, ev);
 	case IMAP_CMD_BODIES:
+		if (ev->cookie == FOLDER_COOKIE_FRESH) {
+			f->early.busy = false;
+			return ERR_OK;
+		}
 		return folder_down_event(f, ev);
 	case IMAP_CMD_APPEND:
 		return folder_up_event(f, ev);
@@ -598,6 +606,9 @@ folder_end(struct folder *f)
 		folder_resume_keep(f);
 	}
 	folder_body_drop(f);
+	if (CFG_FRESH > 0) {
+		folder_fresh_end(f);
+	}
 	fs_close(&f->up.fd);
 	if (f->phase != FOLDER_DONE && f->state_open && f->box_open &&
 		!f->job->dry_run) {

@@ -48,6 +48,7 @@ struct folder_job {
 	char infosep;
 	enum folder_durability durability;
 	uint32_t known_validity; /* OfflineIMAP's FolderValidity, 0 none */
+	uint32_t uidnext;	 /* of a STATUS in this run, 0 not known */
 	/* So often all is listed, whatever a delta says; and where there is no
 	 * HIGHESTMODSEQ, which would tell changes of flags. */
 	uint32_t audit_s, flag_check_s;
@@ -168,6 +169,13 @@ struct want { /* a message of a download set */
 	uint32_t uid, recno, size;
 	uint8_t flags, got;
 };
+/* A message that came with the listing, whole in tmp/ (folder_fresh.c). */
+#define FOLDER_FRESH (CFG_FRESH > 0 ? CFG_FRESH : 1)
+struct fresh_body {
+	uint64_t mkey, bytes;
+	int64_t date;
+	uint32_t uid, tmp;
+};
 /* What has come of a message that was cut off (folder_resume.c). */
 struct part {
 	uint32_t uid; /* 0: none */
@@ -284,6 +292,9 @@ struct folder {
 		fs_fd fd;
 		uint32_t tmp;
 		bool open, bad, cr, is_key;
+		bool early; /* with the listing */
+		uint8_t *out; /* what is to be written gathers there */
+		size_t out_max;
 		uint32_t uid; /* if it was told before the body, else 0 */
 		uint64_t bytes, size; /* of the literal: came, all */
 		uint64_t file_n;      /* written to the file */
@@ -294,6 +305,10 @@ struct folder {
 	} body;
 	uint32_t tmp_seq;
 	struct part part; /* found in tmp/, to go on with */
+	struct { /* folder_fresh.c */
+		uint32_t n, lo; /* fresh_bodies; first UID asked for, 0 none */
+		bool busy;	/* not yet answered */
+	} early;
 
 	struct {
 		uint32_t at;	/* record to look at next, downwards */
@@ -357,8 +372,14 @@ struct folder {
 	} closing;
 
 	/* buffers */
-	struct want_set sets[2];
-	struct want again[CFG_SET_MESSAGES];
+	union {
+		struct want_set sets[2];
+		uint8_t early_out[2 * sizeof(struct want_set)];
+	};
+	union {
+		struct want again[CFG_SET_MESSAGES];
+		struct fresh_body fresh_bodies[FOLDER_FRESH]; /* before */
+	};
 	union {
 		struct upload uploads[CFG_UPLOADS];
 		struct proof proofs[FOLDER_PROOFS]; /* in the join */
@@ -384,6 +405,9 @@ enum err folder_step(struct folder *f, int64_t now_ms);
 int64_t folder_deadline(const struct folder *f);
 /* Asks to stop between two messages; step on until it ends. */
 void folder_stop(struct folder *f);
+/* The bodies of all that can be new, so far as the job tells it, come in the
+ * flight of the listing: few messages cost no further wait. */
+bool folder_fresh_covers(const struct folder *f);
 /* Closes everything; what was done is recorded. Returns the error, already
  * logged, of a last flush that failed. */
 enum err folder_end(struct folder *f);

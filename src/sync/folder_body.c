@@ -47,7 +47,7 @@ folder_body_write(struct folder *f)
 {
 	if (f->body.out_n > 0 && f->body.err == ERR_OK &&
 		f->body.fd != FS_NONE) {
-		f->body.err = fs_write(f->body.fd, f->arena, f->body.out_n);
+		f->body.err = fs_write(f->body.fd, f->body.out, f->body.out_n);
 	}
 	f->body.file_n += f->body.out_n;
 	f->body.out_n = 0;
@@ -56,10 +56,10 @@ folder_body_write(struct folder *f)
 static void
 put(struct folder *f, char c)
 {
-	if (f->body.out_n == OUT) {
+	if (f->body.out_n == f->body.out_max) {
 		folder_body_write(f);
 	}
-	f->arena[f->body.out_n++] = (uint8_t)c;
+	f->body.out[f->body.out_n++] = (uint8_t)c;
 }
 
 /* A stretch without CR, as it is. */
@@ -67,13 +67,13 @@ static void
 put_span(struct folder *f, struct span s)
 {
 	while (s.n > 0) {
-		size_t room = OUT - f->body.out_n;
+		size_t room = f->body.out_max - f->body.out_n;
 		size_t n = s.n < room ? s.n : room;
 
-		memcpy(f->arena + f->body.out_n, s.p, n);
+		memcpy(f->body.out + f->body.out_n, s.p, n);
 		f->body.out_n += n;
 		s = span_from(s, n);
-		if (f->body.out_n == OUT) {
+		if (f->body.out_n == f->body.out_max) {
 			folder_body_write(f);
 		}
 	}
@@ -112,7 +112,11 @@ begin(struct folder *f, const struct imap_event *ev)
 	f->body.out_n = 0;
 	f->body.err = ERR_OK;
 	f->body.fd = FS_NONE;
-	f->body.is_key = f->phase != FOLDER_DOWN;
+	f->body.early = CFG_FRESH > 0 && f->early.busy && f->select_done &&
+		ev->section == IMAP_SECTION_ALL && !ev->partial;
+	f->body.out = f->body.early ? f->early_out : f->arena;
+	f->body.out_max = f->body.early ? sizeof(f->early_out) : OUT;
+	f->body.is_key = f->phase != FOLDER_DOWN && !f->body.early;
 	sync_key_init(&f->body.key);
 	if (f->body.is_key || ev->nil || ev->section != IMAP_SECTION_ALL) {
 		return;
@@ -128,8 +132,46 @@ begin(struct folder *f, const struct imap_event *ev)
 		FS_WRITE | FS_CREATE | FS_TRUNC, 0666, &f->body.fd);
 }
 
+/* What was kept of it was kept for nothing: a number is enough from here. */
+static enum err
+no_part(struct folder *f)
+{
+	char from[FOLDER_TMP_NAME], to[FOLDER_TMP_NAME];
+	struct buf a, b;
+	enum err e;
+
+	BUF_INIT(&a, from);
+	BUF_INIT(&b, to);
+	folder_body_name(f, &a);
+	folder_tmp_name(f->body.tmp, &b);
+	e = fs_rename(f->box.tmp, from, f->box.tmp, to);
+	f->body.kept.uid = e == ERR_OK ? 0 : f->body.kept.uid;
+	return e;
+}
+
 enum err
-folder_body_event(struct folder *f, const struct imap_event *ev)
+folder_body_complete(struct folder *f, const struct imap_fetch *fetch)
+{
+	enum err e = ERR_OK;
+
+	if (fetch->has_date) {
+		e = fs_set_mtime(f->body.fd, fetch->internaldate);
+	}
+	if (e == ERR_OK && f->sync_each) {
+		e = fs_sync(f->body.fd);
+	}
+	if (CFG_RESUME && e == ERR_OK && f->body.kept.uid != 0) {
+		e = no_part(f);
+	}
+	if (e == ERR_OK) {
+		fs_close(&f->body.fd);
+		f->body.open = false;
+	}
+	return e;
+}
+
+static enum err
+take(struct folder *f, const struct imap_event *ev)
 {
 	switch (ev->kind) {
 	case IMAP_EV_FETCH_BEGIN:
@@ -158,4 +200,19 @@ folder_body_event(struct folder *f, const struct imap_event *ev)
 	default:
 		return ERR_OK;
 	}
+}
+
+/* One that came with the listing may fail: it is asked for again, and then it
+ * is told why. */
+enum err
+folder_body_event(struct folder *f, const struct imap_event *ev)
+{
+	enum err e = take(f, ev);
+
+	if (CFG_FRESH > 0 && e != ERR_OK && f->body.early) {
+		folder_body_drop(f);
+		f->body.err = e = ERR_OK;
+		err_clear();
+	}
+	return e;
 }

@@ -135,16 +135,23 @@ fill(struct folder *f, uint32_t slot)
 	return ERR_END;
 }
 
-static void
+static enum err
 begin(struct folder *f)
 {
+	uint32_t todo = f->stats.down_todo - f->stats.down, taken = 0;
+	enum err e = CFG_FRESH > 0 ? folder_fresh_take(f, &taken) : ERR_OK;
+
+	if (e == ERR_OK && taken > 0 && taken < todo) {
+		e = folder_flush(f, true); /* no record says WANTED now */
+	}
 	f->down.begun = true;
 	folder_arena_take(f); /* folder_body.c writes through it */
 	f->down.at = f->table.count;
-	f->down.left = f->stats.down_todo - f->stats.down;
+	f->down.left = todo - taken;
 	f->down.again_n = f->down.again_at = 0;
 	f->sets[0].busy = f->sets[1].busy = false;
 	f->sets[0].n = f->sets[1].n = 0;
+	return e;
 }
 
 enum err
@@ -156,8 +163,15 @@ folder_down_step(struct folder *f)
 		(CFG_RESUME && folder_resume_worth(f)))) {
 		return err_set(ERR_STOPPED, "stopped");
 	}
+	if (CFG_FRESH > 0 && f->early.busy) {
+		return ERR_AGAIN;
+	}
 	if (!f->down.begun) {
-		begin(f);
+		enum err e = begin(f);
+
+		if (e != ERR_OK) {
+			return e;
+		}
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		enum err e = ERR_END;
@@ -202,40 +216,6 @@ find(struct folder *f, uint32_t uid, struct want_set **set)
 	return NULL;
 }
 
-/* What was kept of it was kept for nothing: a number is enough from here. */
-static enum err
-no_part(struct folder *f)
-{
-	char from[FOLDER_TMP_NAME], to[FOLDER_TMP_NAME];
-	struct buf a, b;
-
-	BUF_INIT(&a, from);
-	BUF_INIT(&b, to);
-	folder_body_name(f, &a);
-	folder_tmp_name(f->body.tmp, &b);
-	return fs_rename(f->box.tmp, from, f->box.tmp, to);
-}
-
-/* The file in tmp/ is complete: its date, its durability. */
-static enum err
-complete(struct folder *f, const struct imap_fetch *fetch)
-{
-	enum err e = ERR_OK;
-
-	if (fetch->has_date) {
-		e = fs_set_mtime(f->body.fd, fetch->internaldate);
-	}
-	if (e == ERR_OK && f->sync_each) {
-		e = fs_sync(f->body.fd);
-	}
-	fs_close(&f->body.fd);
-	if (CFG_RESUME && e == ERR_OK && f->body.kept.uid != 0) {
-		e = no_part(f);
-	}
-	f->body.open = false;
-	return e;
-}
-
 static enum err
 flush_if_due(struct folder *f)
 {
@@ -248,13 +228,28 @@ flush_if_due(struct folder *f)
 	return ERR_OK;
 }
 
+enum err
+folder_down_arrived(struct folder *f, const struct want *w,
+	const struct fresh_body *b)
+{
+	struct pend *p = folder_pend_add(f, PEND_DOWN, w->uid, w->recno);
+
+	p->flags = w->flags;
+	p->size = w->size != 0 ? w->size : (uint32_t)b->bytes;
+	p->tmp = b->tmp;
+	p->date = b->date;
+	p->mkey = b->mkey;
+	f->pend_bytes += b->bytes;
+	return flush_if_due(f);
+}
+
 static enum err
 arrived(struct folder *f, const struct imap_event *ev)
 {
 	const struct imap_fetch *fetch = &ev->fetch;
 	struct want_set *set = NULL;
 	struct want *w = fetch->has_uid ? find(f, fetch->uid, &set) : NULL;
-	struct pend *p;
+	struct fresh_body b;
 	enum err e;
 
 	if (w == NULL || w->got || !f->body.open || f->body.bad ||
@@ -266,21 +261,19 @@ arrived(struct folder *f, const struct imap_event *ev)
 		folder_body_drop(f); /* as good as none */
 		return ERR_OK;
 	}
-	e = complete(f, fetch);
+	e = folder_body_complete(f, fetch);
 	if (e != ERR_OK) {
 		return e;
 	}
 	w->got = 1;
 	set->left--;
-	p = folder_pend_add(f, PEND_DOWN, w->uid, w->recno);
-	p->flags = fetch->has_flags ? fetch->flags & MAILDIR_FLAGS_SYSTEM
-				    : w->flags;
-	p->size = w->size != 0 ? w->size : (uint32_t)f->body.bytes;
-	p->tmp = f->body.tmp;
-	p->date = fetch->has_date ? fetch->internaldate : 0;
-	p->mkey = sync_key_get(&f->body.key);
-	f->pend_bytes += f->body.bytes;
-	return flush_if_due(f);
+	if (fetch->has_flags) {
+		w->flags = (uint8_t)(fetch->flags & MAILDIR_FLAGS_SYSTEM);
+	}
+	b = (struct fresh_body){.tmp = f->body.tmp, .bytes = f->body.bytes,
+		.date = fetch->has_date ? fetch->internaldate : 0,
+		.mkey = sync_key_get(&f->body.key)};
+	return folder_down_arrived(f, w, &b);
 }
 
 static void

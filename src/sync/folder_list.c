@@ -44,19 +44,26 @@ folder_list_begin(struct folder *f)
 	f->list.next_lo = f->list.kind != LIST_WINDOWS ? b->uidnext : 0;
 }
 
-enum err
-folder_list_send(struct folder *f, uint32_t lo, uint32_t hi, uint32_t cookie,
-	uint64_t since, bool size, uint64_t expect)
+void
+folder_fetch_range(struct folder *f, uint32_t lo, uint32_t hi)
 {
-	enum err e = imap_begin(f->conn, IMAP_CMD_LISTING, cookie);
-
-	if (e != ERR_OK) {
-		return e;
-	}
 	imap_text(f->conn, "UID FETCH ");
 	imap_number(f->conn, lo);
 	imap_text(f->conn, ":");
 	imap_number(f->conn, hi);
+}
+
+enum err
+folder_list_send(struct folder *f, uint32_t lo, uint32_t hi, uint32_t cookie,
+	uint64_t since, bool size, uint64_t expect)
+{
+	enum err e = imap_begin_short(f->conn, IMAP_CMD_LISTING, cookie,
+		FOLDER_FETCH_LINE);
+
+	if (e != ERR_OK) {
+		return e;
+	}
+	folder_fetch_range(f, lo, hi);
 	imap_text(f->conn, size ? " (UID FLAGS RFC822.SIZE)" : " (UID FLAGS)");
 	if (since > 0) {
 		imap_text(f->conn, " (CHANGEDSINCE ");

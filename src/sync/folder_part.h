@@ -15,6 +15,7 @@
 #define NO_RECORD UINT32_MAX
 #define FOLDER_COOKIE_UP 0xfffeu /* a listing or SELECT of the uploads */
 #define FOLDER_COOKIE_CLOSING 0xfffdu /* SELECT or listing of folder_close.c */
+#define FOLDER_COOKIE_FRESH 0xfffbu   /* bodies behind a listing */
 #define FOLDER_UID_MAX 4294967295u
 
 /* folder.c */
@@ -55,6 +56,9 @@ bool folder_list_implied(const struct folder *f, uint32_t uid);
 enum err folder_list_send(struct folder *f, uint32_t lo, uint32_t hi,
 	uint32_t cookie, uint64_t since, bool size, uint64_t expect);
 void folder_list_end(struct folder *f);
+/* "UID FETCH lo:hi", of a command that has no longer line than this. */
+#define FOLDER_FETCH_LINE 128
+void folder_fetch_range(struct folder *f, uint32_t lo, uint32_t hi);
 
 /* folder_local.c: scan of the Maildir, names */
 void folder_spills_begin(struct folder *f);
@@ -175,6 +179,10 @@ enum err folder_body_event(struct folder *f, const struct imap_event *ev);
 void folder_body_drop(struct folder *f);
 void folder_body_write(struct folder *f); /* what gathered, to the file */
 void folder_body_name(const struct folder *f, struct buf *out);
+/* The file in tmp/ is complete: its date, its durability. On an error it is
+ * still the body under way. */
+enum err folder_body_complete(struct folder *f,
+	const struct imap_fetch *fetch);
 
 /* folder_resume.c: a message that was cut off goes on where it ended */
 void folder_resume_name(const struct folder *f, const struct part *p,
@@ -190,7 +198,17 @@ enum err folder_resume_save(struct folder *f);
 void folder_resume_step(struct folder *f); /* saves now and then */
 void folder_resume_keep(struct folder *f); /* the folder ends */
 
+/* folder_fresh.c: bodies of few new messages, in the listing's flight */
+enum err folder_fresh_send(struct folder *f);
+void folder_fresh_arrived(struct folder *f, const struct imap_fetch *fetch);
+/* Those that are WANTED have arrived (*taken), the others are removed. */
+enum err folder_fresh_take(struct folder *f, uint32_t *taken);
+void folder_fresh_end(struct folder *f); /* removes what was not taken */
+
 /* folder_down.c */
+/* w lies in tmp/, as b says. */
+enum err folder_down_arrived(struct folder *f, const struct want *w,
+	const struct fresh_body *b);
 enum err folder_down_step(struct folder *f);
 enum err folder_down_event(struct folder *f, const struct imap_event *ev);
 

@@ -53,7 +53,10 @@ send_select(struct folder *f)
 	enum err e = folder_select_send(f, 0, delta ? f->base.modseq : 0,
 		f->base.uidnext);
 
-	return e == ERR_OK ? folder_list_pump(f) : e;
+	if (e == ERR_OK) {
+		e = folder_list_pump(f);
+	}
+	return CFG_FRESH > 0 && e == ERR_OK ? folder_fresh_send(f) : e;
 }
 
 static enum err

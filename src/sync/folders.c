@@ -50,7 +50,8 @@ hash(struct span key)
 	return h;
 }
 
-/* entry: source, separator, attributes (4), name */
+/* entry: source, separator, attributes or, of a known one, UIDNEXT (4),
+ * name */
 enum err
 folders_add(struct folders *s, enum folders_from from, struct span key,
 	struct span name, char sep, uint32_t attrs)
@@ -451,6 +452,7 @@ merge(struct folders *s, const uint8_t *rec, struct folder_entry *out,
 	case FROM_KNOWN:
 		keep(out->remote, name, &out->has_remote, &out->remote_twice);
 		out->has_state = *known = true;
+		out->uidnext = le_get32(entry + 2);
 		break;
 	default:
 		if (!out->has_remote) {

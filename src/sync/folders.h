@@ -30,6 +30,7 @@ struct folder_entry {
 	bool remote_twice, local_twice; /* different names, one key */
 	bool same; /* nothing differs from what the table says */
 	uint32_t attrs;			/* IMAP_ATTR_* */
+	uint32_t uidnext; /* of its STATUS; 0 not known */
 	char remote[CFG_TOKEN + 1], local[CFG_TOKEN + 1]; /* NUL-terminated */
 };
 

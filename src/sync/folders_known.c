@@ -144,7 +144,7 @@ folders_status(struct folders *s, const struct folder_entry *f,
 	}
 	s->differ += !same;
 	return folders_add(s, same ? FROM_SAME : FROM_KNOWN, buf_get(&key),
-		name, s->map.remote_sep, 0);
+		name, s->map.remote_sep, is->has_uidnext ? is->uidnext : 0);
 }
 
 /* The id of a row is the name of the folder's state, in binary. */
