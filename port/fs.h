@@ -67,7 +67,7 @@ enum err fs_write(fs_fd fd, const void *p, size_t n);
 enum err fs_pwrite(fs_fd fd, const void *p, size_t n, uint64_t at);
 enum err fs_size(fs_fd fd, uint64_t *size);
 enum err fs_truncate(fs_fd fd, uint64_t size);
-enum err fs_set_mtime(fs_fd fd, int64_t unix_s);
+enum err fs_set_mtime(fs_fd fd, int64_t unix_s, uint32_t ns);
 enum err fs_stat(fs_fd dir, const char *name, struct fs_stat *out);
 enum err fs_fstat(fs_fd fd, struct fs_stat *out);
 

@@ -374,13 +374,14 @@ fs_truncate(fs_fd fd, uint64_t size)
 }
 
 enum err
-fs_set_mtime(fs_fd fd, int64_t unix_s)
+fs_set_mtime(fs_fd fd, int64_t unix_s, uint32_t ns)
 {
 	struct timespec ts[2];
 
 	memset(ts, 0, sizeof(ts));
 	ts[0].tv_nsec = UTIME_OMIT;
 	ts[1].tv_sec = (time_t)unix_s;
+	ts[1].tv_nsec = (long)ns;
 	if (futimens(fd, ts) != 0) {
 		return posix_fail("set time", NULL);
 	}

@@ -210,7 +210,7 @@ account_keep_moment(const struct account *a)
 		fs_stat(a->state, ROOT, &st) == ERR_OK &&
 		moment_is_news(&a->moment, st.mtime_s) &&
 		fs_open(a->state, ROOT, FS_WRITE, 0, &fd) == ERR_OK) {
-		(void)fs_set_mtime(fd, a->moment.at);
+		(void)fs_set_mtime(fd, a->moment.at, 0);
 	}
 	fs_close(&fd);
 }

@@ -353,6 +353,37 @@ maildir_stamp_wait(const struct maildir *m, const struct maildir_stamp *s,
 	return most;
 }
 
+enum err
+maildir_stamp_mark(const struct maildir *m, struct maildir_stamp *s,
+	uint32_t salt)
+{
+	/* Not the same twice in a tick: the stamp before may be recorded. */
+	uint32_t back = 1 + salt % 50000;
+	enum err e = ERR_OK;
+
+	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR && e == ERR_OK; i++) {
+		struct fs_stamp *one = &s->sub[i], is;
+
+		if (fs_stamp_wait(one, NULL) == 0) {
+			continue;
+		}
+		if (one->mtime_ns < back) {
+			return ERR_UNSUPPORTED;
+		}
+		one->mtime_ns -= back;
+		e = fs_set_mtime(m->sub[i], one->mtime_s, one->mtime_ns);
+		if (e == ERR_OK) {
+			e = fs_stamp(m->sub[i], ".", &is);
+		}
+		if (e == ERR_OK && (is.mtime_s != one->mtime_s ||
+			is.mtime_ns != one->mtime_ns)) {
+			e = ERR_UNSUPPORTED;
+		}
+		*one = is;
+	}
+	return e;
+}
+
 void
 maildir_trust_begin(struct maildir_trust *t, fs_fd root, bool trust_mtime)
 {

@@ -75,6 +75,13 @@ bool maildir_stamp_eq(const struct maildir_stamp *a,
 int64_t maildir_stamp_wait(const struct maildir *m,
 	const struct maildir_stamp *s, bool foreign);
 
+/* Makes *s, just taken of local directories, a stamp that no change can leave,
+ * without waiting for the grain: mtime goes back by less than a tick, to a
+ * time that no clock shows. Who changed a name between the two looks cannot be
+ * seen by it; a watch tells. ERR_UNSUPPORTED: its times are too coarse. */
+enum err maildir_stamp_mark(const struct maildir *m, struct maildir_stamp *s,
+	uint32_t salt);
+
 /* Which stamps are to be believed below root: those of local file systems, or
  * with trust_mtime all. */
 struct maildir_trust {

@@ -155,7 +155,7 @@ folder_body_complete(struct folder *f, const struct imap_fetch *fetch)
 	enum err e = ERR_OK;
 
 	if (fetch->has_date) {
-		e = fs_set_mtime(f->body.fd, fetch->internaldate);
+		e = fs_set_mtime(f->body.fd, fetch->internaldate, 0);
 	}
 	if (e == ERR_OK && f->sync_each) {
 		e = fs_sync(f->body.fd);

@@ -61,6 +61,16 @@ past_grain(struct folder *f, const struct maildir_stamp *s, int64_t *wait)
 	return *wait == 0;
 }
 
+/* Else it is made so that it need not be: who changes a name meanwhile is told
+ * by the watch. */
+static bool
+is_unique(struct folder *f, struct maildir_stamp *s, int64_t *wait)
+{
+	return past_grain(f, s, wait) || (watched(f) &&
+		!f->job->local_readonly && maildir_stamp_mark(&f->box, s,
+			f->head.generation) == ERR_OK);
+}
+
 void
 folder_stamp_begin(struct folder *f)
 {
@@ -164,7 +174,7 @@ folder_stamp_close(struct folder *f)
 	if (f->stamp.recorded && same(f, &now)) {
 		return ERR_OK; /* and they are clean since then */
 	}
-	if (!past_grain(f, &now, &wait)) {
+	if (!is_unique(f, &now, &wait)) {
 		f->stamp.patience += wait > 0 ? wait + 1 : PATIENCE_MS;
 		f->stamp.wait_ms = f->now_ms + wait + 1;
 		return f->stamp.patience < PATIENCE_MS ? ERR_AGAIN : ERR_OK;

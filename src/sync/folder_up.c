@@ -149,7 +149,7 @@ void
 folder_up_sent(struct folder *f)
 {
 	if (f->journal.fd != FS_NONE) { /* its age counts from now */
-		(void)fs_set_mtime(f->journal.fd, sys_time());
+		(void)fs_set_mtime(f->journal.fd, sys_time(), 0);
 	}
 }
 

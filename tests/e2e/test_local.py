@@ -124,6 +124,21 @@ def test_change_right_after_a_run(synced):
         w.sync()
 
 
+def test_no_wait_for_the_clock(make):
+    """Nor is its stamp waited for: 20 new folders, no wait but the server's."""
+    needs("watch")
+    w = make()
+    with w.box() as b:
+        for i in range(20):
+            b.create("f%d" % i)
+            b.append(message("m%d" % i), "f%d" % i)
+    waits = [int(t) for s in trace(w, "poll")
+             for t in re.findall(r"^poll\(.*\], \d+, (-?\d+)", s)]
+    assert waits and not [t for t in waits if 0 < t <= 100], waits
+    assert looked(w) == 0
+    w.check()
+
+
 def test_others_during_a_run(synced):
     """Somebody changes the folder while we change it."""
     w = synced

@@ -342,7 +342,7 @@ stat_and_times(void **state)
 	put_file("f", "1234567");
 	assert_int_equal(fs_open(dir, "f", FS_READ | FS_WRITE, 0, &fd),
 		ERR_OK);
-	assert_int_equal(fs_set_mtime(fd, 5000000000), ERR_OK);
+	assert_int_equal(fs_set_mtime(fd, 5000000000, 0), ERR_OK);
 	assert_int_equal(fs_fstat(fd, &a), ERR_OK);
 	fs_close(&fd);
 	assert_int_equal(fs_stat(dir, "f", &b), ERR_OK);
@@ -360,7 +360,7 @@ stat_and_times(void **state)
 		ERR_OK);
 	assert_int_equal(fstat(fd, &was), 0);
 	usleep(20000);
-	assert_int_equal(fs_set_mtime(fd, 1), ERR_OK);
+	assert_int_equal(fs_set_mtime(fd, 1, 0), ERR_OK);
 	assert_int_equal(fstat(fd, &is), 0);
 	assert_memory_equal(&was.st_atim, &is.st_atim, sizeof(is.st_atim));
 	fs_close(&fd);
