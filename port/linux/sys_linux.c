@@ -48,8 +48,8 @@ sys_random(void *p, size_t n)
 }
 
 /* "d8f0d3ea-...": 32 hex digits and blanks or dashes. */
-bool
-sys_boot_id(uint8_t id[16])
+static bool
+read_boot_id(uint8_t id[16])
 {
 	char text[64];
 	size_t got = 0, n = 0;
@@ -72,6 +72,17 @@ sys_boot_id(uint8_t id[16])
 		}
 	}
 	return n == 32;
+}
+
+bool
+sys_boot_id(uint8_t id[16])
+{
+	static uint8_t kept[16];
+	static bool known; /* every folder asks */
+
+	known = known || read_boot_id(kept);
+	memcpy(id, kept, sizeof(kept));
+	return known;
 }
 
 /* "VmHWM:     1234 kB". ru_maxrss would count the shell that started us. */

@@ -16,6 +16,7 @@ enum { LINE_START, NAME, SKIP, VALUE, DONE };
 #define FNV_PRIME 0x100000001b3u
 
 static const char *const fields[] = {"message-id", "date", "from", "subject"};
+static const char firsts[] = "mdfsMDFS";
 
 void
 sync_key_init(struct sync_key *k)
@@ -129,8 +130,12 @@ line_start(struct sync_key *k, char c)
 		return;
 	}
 	end_field(k);
-	k->state = NAME;
 	k->name_n = 0;
+	if (memchr(firsts, c, sizeof(firsts) - 1) == NULL) {
+		k->state = SKIP;
+		return;
+	}
+	k->state = NAME;
 	name_byte(k, c);
 }
 
