@@ -91,6 +91,9 @@ account_line_expect(struct account *a, const struct imap_conn *c)
 	if (a->line_rate == 0 && c != NULL && c->io.rate != 0) {
 		line->rate = c->io.rate;
 	}
+	if (c != NULL && c->rtt_ms < line->rtt - 1u) {
+		line->rtt = c->rtt_ms + 1;
+	}
 	line->expect = a->have && !a->entry.has_state ? BULK :
 		c != NULL ? c->io.counts.raw_rx : 0;
 }

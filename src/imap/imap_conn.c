@@ -38,7 +38,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->literal_left = 0;
 	c->literal = c->building = c->more = false;
 	c->got_caps = c->enabled = c->named = false;
-	c->rtt_ms = UINT32_MAX;
+	c->rtt_ms = login->line.rtt - 1u;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';
 	imap_resp_init(&c->resp);
@@ -188,7 +188,8 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 	if (ev->cmd == IMAP_CMD_ENABLE && ev->status != IMAP_OK) {
 		imap_conn_refuse(c, IMAP_CAP(QRESYNC));
 	}
-	if (c->state < CONN_READY && c->now_ms - c->turn_ms < c->rtt_ms) {
+	if ((c->state < CONN_READY || ev->cmd == IMAP_CMD_ID) &&
+		c->now_ms - c->turn_ms < c->rtt_ms) {
 		c->rtt_ms = (uint32_t)(c->now_ms - c->turn_ms);
 	}
 	f->tag = 0;

@@ -52,6 +52,7 @@ struct imap_line {
 	enum imap_compress compress; /* as configured */
 	uint32_t rate;	 /* bytes per ms, as it was seen to work; 0 unknown */
 	uint64_t expect; /* bytes that are going to be received, about */
+	uint32_t rtt;	 /* ms, of another connection; and 1, 0 unknown */
 };
 
 /* Where and as whom. Strings stay the caller's, for the connection's life. */
@@ -102,7 +103,7 @@ struct imap_conn {
 	struct imap_inflight inflight[CFG_INFLIGHT];
 	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
 	int64_t extra_ms;		   /* granted to the oldest command */
-	uint32_t rtt_ms; /* shortest answer before it was ready */
+	uint32_t rtt_ms; /* shortest answer: to the login, to ID */
 	uint64_t literal_left;
 	bool literal, building, more;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */

@@ -306,7 +306,7 @@ imap_session_up(struct imap_conn *c)
 	}
 	c->state = CONN_GREETING;
 	c->heard_ms = c->now_ms;
-	if (c->io.answer_ms > 0) {
+	if (c->io.answer_ms > 0 && c->io.answer_ms - 1 < c->rtt_ms) {
 		c->rtt_ms = c->io.answer_ms - 1;
 	}
 	return ERR_OK;
