@@ -108,6 +108,12 @@
 #define CFG_APPEND_SETTLE_S 60
 #endif
 
+/* Milliseconds that syncfs may take for each message of a batch; once it takes
+ * longer, files are synced one by one. */
+#ifndef CFG_SYNCFS_MS
+#define CFG_SYNCFS_MS 20
+#endif
+
 /* --- folders --- */
 
 /* Arena of the external merge sort, bytes. 16 KiB sort 9,000 names in one
@@ -356,6 +362,9 @@
 #endif
 #if CFG_COMMAND_FACTOR < 1 || CFG_COMMAND_FACTOR > 1000
 #error "CFG_COMMAND_FACTOR must be 1 to 1000"
+#endif
+#if CFG_SYNCFS_MS < 0 || CFG_SYNCFS_MS > 10000
+#error "CFG_SYNCFS_MS must be 0 to 10000"
 #endif
 #if CFG_APPEND_SETTLE_S < 1 || CFG_APPEND_SETTLE_S > 86400
 #error "CFG_APPEND_SETTLE_S must be 1 to 86400"

@@ -83,9 +83,13 @@ enum err fs_unlink(fs_fd dir, const char *name);
 /* Durability. fs_sync: data and size of a file, or the names of a directory.
  * fs_sync_all: everything written to the file system that holds dir (syncfs);
  * only where fs_sync_all_trusted() (local ext4, xfs, btrfs, f2fs on Linux 5.8
- * or later, which report write errors), else ERR_UNSUPPORTED. */
+ * or later, which report write errors), else ERR_UNSUPPORTED; and so it is once
+ * it took longer than most_ms, because others write much there, until the
+ * program ends. fs_sync_start: begins to write a file's data and does not wait;
+ * promises nothing, but a later fs_sync is quicker. */
 enum err fs_sync(fs_fd fd);
-enum err fs_sync_all(fs_fd dir);
+enum err fs_sync_all(fs_fd dir, int64_t most_ms);
+void fs_sync_start(fs_fd fd);
 bool fs_sync_all_trusted(fs_fd dir);
 
 /* Stamps. fs_stamps_trusted: does the file system that holds dir move the

@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include "port/posix/posix.h"
+#include "port/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,11 +201,13 @@ fs_sync_all_trusted(fs_fd dir)
 }
 
 enum err
-fs_sync_all(fs_fd dir)
+fs_sync_all(fs_fd dir, int64_t most_ms)
 {
+	static bool slow; /* it has to write what others wrote, too */
+	int64_t begun = sys_now_ms();
 	int r;
 
-	if (!fs_sync_all_trusted(dir)) {
+	if (slow || !fs_sync_all_trusted(dir)) {
 		return err_set(ERR_UNSUPPORTED,
 			"syncfs is not relied on for this file system");
 	}
@@ -214,7 +217,14 @@ fs_sync_all(fs_fd dir)
 	if (r != 0 && is_missing(errno)) {
 		return err_set(ERR_UNSUPPORTED, "no syncfs here");
 	}
+	slow = sys_now_ms() - begun > most_ms;
 	return r == 0 ? ERR_OK : posix_fail("sync file system", NULL);
+}
+
+void
+fs_sync_start(fs_fd fd)
+{
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 bool

@@ -216,6 +216,7 @@ struct folder {
 	char fmd5[33];
 	bool box_open, state_open, table_touched;
 	bool sync_each; /* every file by itself, not by syncfs */
+	bool sync_start; /* the same at the end of a batch: syncfs is slow */
 	uint8_t boot_id[16];
 	bool boot_known;
 	bool doubt;	/* files may have been lost in a power cut (fsync = off) */

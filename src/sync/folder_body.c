@@ -159,6 +159,8 @@ folder_body_complete(struct folder *f, const struct imap_fetch *fetch)
 	}
 	if (e == ERR_OK && f->sync_each) {
 		e = fs_sync(f->body.fd);
+	} else if (f->sync_start) {
+		fs_sync_start(f->body.fd);
 	}
 	if (CFG_RESUME && e == ERR_OK && f->body.kept.uid != 0) {
 		e = no_part(f);

@@ -176,7 +176,8 @@ sync_names(struct folder *f)
 	return e;
 }
 
-/* syncfs also pays for what others wrote: only for a batch worth it. */
+/* syncfs also pays for what others wrote: only for a batch worth it, and only
+ * as long as that is not too much. */
 static enum err
 make_durable(struct folder *f)
 {
@@ -186,7 +187,9 @@ make_durable(struct folder *f)
 		return ERR_OK;
 	}
 	if (!f->sync_each && f->pend_n >= SYNCFS_FROM) {
-		e = fs_sync_all(f->box.top);
+		e = fs_sync_all(f->box.top,
+			(int64_t)f->pend_n * CFG_SYNCFS_MS);
+		f->sync_start = e == ERR_UNSUPPORTED;
 	}
 	if (e == ERR_UNSUPPORTED) { /* by itself, also in a sandbox */
 		e = f->sync_each ? ERR_OK : sync_arrived(f);

@@ -42,6 +42,9 @@ static const struct {
 	{"getrandom", SYS_getrandom},
 	{"renameat2", SYS_renameat2},
 	{"syncfs", SYS_syncfs},
+#ifdef SYS_sync_file_range
+	{"sync_file_range", SYS_sync_file_range},
+#endif
 	{"statx", SYS_statx},
 	{"flock", SYS_flock},
 };

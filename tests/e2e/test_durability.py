@@ -74,6 +74,39 @@ def test_orders(disk, mode):
     w.quiet()
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_slow_syncfs(disk, refused):
+    """Others write much to the disk: after one syncfs that takes long, files
+    are synced by themselves, those of a batch before the first of its
+    names. Also where a file cannot begin to be written early."""
+    n = 400
+    w = disk(general={"fsync": "batch"})
+    with w.box() as b:
+        b.append_many(message("m%d" % i, 900) for i in range(n))
+    path = os.path.join(w.dir, "trace")
+    w.run(prefix=["strace", "-qq", "-yy", "-o", path, "-e",
+                  "trace=?sync_file_range," + CALLS, "-e",
+                  "inject=syncfs:delay_exit=7000000:when=1"] + (
+                      ["-e", "inject=sync_file_range:error=ENOSYS"]
+                      if refused else []))
+    with open(path, errors="replace") as f:
+        lines = [s for s in f if re.match(r"\w+\(", s)]
+    w.check()
+    assert len([s for s in lines if s.startswith("syncfs")]) == 1
+    begun = [i for i, s in enumerate(lines)
+             if s.startswith("sync_file_range")]
+    data = [i for i, s in enumerate(lines)
+            if re.match("fdatasync.*/tmp/wherry", s)]
+    named = deliveries(lines)
+    assert len(named) == n
+    assert n // 4 < len(data) < n
+    assert n // 4 < len(begun) <= len(data)
+    for i in named:  # renamed by its number
+        which = re.search(r'"(wherry\.\d+)"', lines[i]).group(1)
+        own = [k for k in data if "/%s>" % which in lines[k]]
+        assert own == [] or own[0] < i
+
+
 @pytest.mark.parametrize("mode", ["always", "batch"])
 def test_both_ways_on_a_disk(disk, mode):
     w = disk(general={"fsync": mode})
