@@ -340,8 +340,13 @@ def test_one_change(disk, what):  # noqa: F811
     lines = trace(w, CHANGES)
     assert sum(n for _, n in writes(lines)) <= 16 << 10
     assert len(flushes(lines)) == 2, flushes(lines)
-    record = place(lines, r"^pwrite64\(\d+<\S*/table>")
+    records = [i for i, s in enumerate(lines)
+               if re.match(r"pwrite64\(\d+<\S*/table>", s)]
+    record = records.pop()
     assert max(lines.index(s) for s in flushes(lines)) < record
+    if records:  # that it is wanted, before its file has a name
+        assert what == "new there"
+        assert len(records) == 1 and records[0] < place(lines, "^rename")
     if what == "new there":
         data, name = map(lines.index, flushes(lines))
         renamed = place(lines, "^rename")
