@@ -102,6 +102,24 @@
 #define CFG_COMMAND_FACTOR 10
 #endif
 
+/* Times in a row that a lost connection is made again, while nothing moves
+ * forward, where the configuration says nothing (retrycount); 0 is a build
+ * that never does. */
+#ifndef CFG_RECONNECT
+#define CFG_RECONNECT 4
+#endif
+
+/* Milliseconds before the first of these tries, doubled for each further one.
+ */
+#ifndef CFG_RECONNECT_MS
+#define CFG_RECONNECT_MS 1000
+#endif
+
+/* Seconds before any of these tries at most. */
+#ifndef CFG_RECONNECT_MAX_S
+#define CFG_RECONNECT_MAX_S 60
+#endif
+
 /* Seconds after which an upload that a crash interrupted, and that the server
  * does not show, is sent again. */
 #ifndef CFG_APPEND_SETTLE_S
@@ -365,6 +383,15 @@
 #endif
 #if CFG_SYNCFS_MS < 0 || CFG_SYNCFS_MS > 10000
 #error "CFG_SYNCFS_MS must be 0 to 10000"
+#endif
+#if CFG_RECONNECT < 0 || CFG_RECONNECT > 1000
+#error "CFG_RECONNECT must be 0 (never) to 1000"
+#endif
+#if CFG_RECONNECT_MS < 1 || CFG_RECONNECT_MS > 60000
+#error "CFG_RECONNECT_MS must be 1 to 60000"
+#endif
+#if CFG_RECONNECT_MAX_S < 1 || CFG_RECONNECT_MAX_S > 3600
+#error "CFG_RECONNECT_MAX_S must be 1 to 3600"
 #endif
 #if CFG_APPEND_SETTLE_S < 1 || CFG_APPEND_SETTLE_S > 86400
 #error "CFG_APPEND_SETTLE_S must be 1 to 86400"

@@ -23,6 +23,7 @@ static const struct {
 	{"resume", CFG_RESUME},
 	{"stats", CFG_STATS},
 	{"compress", CFG_COMPRESS},
+	{"reconnect", CFG_RECONNECT > 0},
 	{"watch", CFG_WATCH},
 	{"moves", CFG_MOVES},
 	{"help", CFG_HELP},

@@ -2,7 +2,8 @@
  * account: the phases of one account; see account.h. The first lane is
  * stepped here until the folders are listed; then all are stepped alike, and
  * more of them connect beside it. An account ends with its last lane, or at
- * once when something happens that no lane of it could live with.
+ * once when something happens that no lane of it could live with. A connection
+ * that broke is made again (account_retry.c).
  */
 #include <string.h>
 
@@ -95,6 +96,7 @@ end(struct account *a, enum err e, int64_t now_ms)
 		}
 		outcome_err(e);
 	}
+	account_tell_lost(a, e);
 	if (a->first != NULL && (e == ERR_CERT || e == ERR_CLOCK)) {
 		describe_peer(a, e);
 	}
@@ -154,7 +156,7 @@ connect_step(struct account *a, int64_t now_ms)
 {
 	enum err e = a->first == NULL ? connect_begin(a, now_ms) : ERR_OK;
 
-	if (e == ERR_OK && a->first->phase == LANE_CONNECT) {
+	if (e == ERR_OK && a->first->phase <= LANE_WAIT) {
 		e = lane_step(a->first, now_ms);
 	} else if (e == ERR_OK) { /* sending the first of what it asks */
 		e = imap_conn_step(&a->first->conn, now_ms);
@@ -177,6 +179,9 @@ widen(struct account *a, int64_t now_ms)
 
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
 		coming += l->phase == LANE_CONNECT;
+		if (l->phase == LANE_WAIT) {
+			return ERR_AGAIN; /* the server has enough of us */
+		}
 	}
 	if (n >= a->options->lanes || (most != 0 && n >= most) ||
 		(coming > 0 && a->left < 2 * coming) ||
@@ -188,28 +193,6 @@ widen(struct account *a, int64_t now_ms)
 	}
 	l = pool_lease(a);
 	return l != NULL ? lane_connect(l, now_ms) : ERR_AGAIN;
-}
-
-/* A lane that fails while others are at work is given up, and no further one
- * is tried: a login that is refused is most often the server's bound on
- * connections. What it did to a folder has been told. */
-static bool
-spare(struct account *a, struct lane *l, enum lane_phase was, enum err e)
-{
-	uint32_t left = pool_count(a) - 1;
-
-	if (left == 0 || e == ERR_STOPPED ||
-		(was != LANE_CONNECT && l->conn.err == ERR_OK &&
-		err_scope(e) != SCOPE_CONNECTION)) {
-		return false;
-	}
-	log_msg(LOG_INFO, "account %s: goes on with %u connection%s: %s",
-		a->conf.name, left, left > 1 ? "s" : "",
-		err_detail()[0] != '\0' ? err_detail() : err_text(e));
-	a->conf.max_lanes = left;
-	a->told = false;
-	pool_release(l);
-	return true;
 }
 
 static enum err
@@ -227,7 +210,7 @@ work_step(struct account *a, int64_t now_ms)
 			e = ERR_OK;
 		}
 		if (e != ERR_OK && e != ERR_AGAIN) {
-			if (!spare(a, l, was, e)) {
+			if (!account_survives(a, l, was, e, now_ms)) {
 				return e;
 			}
 			e = ERR_OK;
@@ -283,6 +266,10 @@ account_step(struct account *a, int64_t now_ms)
 	}
 	if (e == ERR_OK || e == ERR_AGAIN) {
 		return e;
+	}
+	if (a->first != NULL && account_retry(a, a->first, e, now_ms)) {
+		a->phase = ACCOUNT_CONNECT;
+		return ERR_OK;
 	}
 	return end(a, e == ERR_END ? ERR_OK : e, now_ms);
 }

@@ -127,6 +127,20 @@ void account_list_end(struct account *a, bool complete);
 void account_row_begin(struct account *a, const struct folder_entry *f);
 void account_row_end(struct account *a, const struct folder_entry *f,
 	const struct head *h);
+/* account_retry.c: what follows from the end of a connection. Lane l failed
+ * with e: it waits, to connect again (false: of no use). */
+bool account_retry(struct account *a, struct lane *l, enum err e,
+	int64_t now_ms);
+/* The same of one of many, in phase `was`, that may be given up too: others
+ * then take its folder (false: there are none). */
+bool account_survives(struct account *a, struct lane *l, enum lane_phase was,
+	enum err e, int64_t now_ms);
+/* No folder is left that a lane could take. */
+bool account_is_through(struct account *a);
+/* A folder of a lane that was given up is a->entry again. */
+bool account_take_back(struct account *a);
+/* The account ends with e: names the folders that wait for the next run. */
+void account_tell_lost(const struct account *a, enum err e);
 /* account_folder.c: is a->entry one that was asked for, by its names? */
 enum err account_accepts(struct account *a, bool *yes);
 /* Which folder comes next. ERR_OK: one name further, and if

@@ -237,7 +237,7 @@ look_at_later(struct account *a)
 	enum err e;
 
 	while ((l = pool_next(a, l)) != NULL) {
-		if (l->phase == LANE_FOLDER) {
+		if (l->phase == LANE_FOLDER || l->chosen) {
 			return ERR_END;
 		}
 	}
@@ -262,8 +262,9 @@ look_at_later(struct account *a)
 enum err
 account_look(struct account *a)
 {
-	enum err e = a->have ? ERR_OK :
-		a->stopping || a->all_seen ? ERR_END : look_at_next(a);
+	enum err e = a->have ? ERR_OK : a->stopping ? ERR_END :
+		account_take_back(a) ? ERR_OK :
+		a->all_seen ? ERR_END : look_at_next(a);
 
 	a->all_seen = a->all_seen || (e == ERR_END && !a->stopping);
 	return CFG_MOVES && e == ERR_END && !a->stopping ? look_at_later(a) : e;

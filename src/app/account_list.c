@@ -213,6 +213,7 @@ finish(struct account *a)
 	}
 	a->folder_count = a->left = s->compare ? s->differ : s->remote_n;
 	account_caps_note(a, &a->first->conn, true);
+	a->first->tries = 0;
 	a->first = NULL; /* one of many from here on */
 	a->phase = ACCOUNT_WORK;
 	return e;

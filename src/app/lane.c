@@ -1,11 +1,13 @@
 /*
  * lane: see lane.h. A folder's error ends the folder, one of the connection
  * the lane, and the last lane's and one of the disk the account (err_scope()
- * knows which is which). There is one
+ * knows which is which). A folder under which the connection broke is begun
+ * again, by this lane or another: account_retry.c. There is one
  * line for the reason of an error and there are several lanes, so what went
  * wrong with a folder is told when it happens, not when its answers have come.
  */
 #include "app/account.h"
+#include "app/outcome.h"
 #include "base/log.h"
 
 enum err
@@ -22,9 +24,23 @@ connect_step(struct lane *l, int64_t now_ms)
 
 	if ((e == ERR_OK || e == ERR_AGAIN) && imap_conn_ready(&l->conn)) {
 		l->phase = LANE_IDLE;
+		if (CFG_RECONNECT && l->tries > 0) {
+			log_msg(LOG_DEBUG, "account %s: connected again",
+				l->account->conf.name);
+		}
+		l->was_ready = true;
 		e = ERR_OK;
 	}
 	return e;
+}
+
+static enum err
+wait_step(struct lane *l, int64_t now_ms)
+{
+	if (!l->chosen && account_is_through(l->account)) {
+		return ERR_END;
+	}
+	return now_ms < l->wait_ms ? ERR_AGAIN : lane_connect(l, now_ms);
 }
 
 static enum err
@@ -36,7 +52,7 @@ idle_step(struct lane *l, int64_t now_ms)
 	if (io_room(&l->conn.io) < CFG_CMD_LINE + 64) {
 		return imap_conn_step(&l->conn, now_ms);
 	}
-	e = account_look(l->account);
+	e = l->chosen ? ERR_OK : account_look(l->account);
 	if (CFG_COMPRESS && e == ERR_OK && l->account->have) {
 		account_line_expect(l->account, &l->conn);
 		if (imap_compress(&l->conn)) {
@@ -44,7 +60,10 @@ idle_step(struct lane *l, int64_t now_ms)
 			return ERR_OK;
 		}
 	}
-	if (e == ERR_OK && l->account->have) {
+	if (e == ERR_OK && l->account->have && !l->chosen) {
+		lane_folder_take(l);
+	}
+	if (l->chosen) {
 		lane_folder_begin(l);
 	}
 	if (e == ERR_END) {
@@ -55,11 +74,24 @@ idle_step(struct lane *l, int64_t now_ms)
 	return e;
 }
 
+/* Nothing else is wrong with the folder. */
+static bool
+broke(const struct lane *l, enum err e)
+{
+	return !l->told && e == l->conn.err && l->folder.err == e &&
+		(e == ERR_NET || e == ERR_TIMEOUT || e == ERR_TLS);
+}
+
 static enum err
 folder_phase_step(struct lane *l, int64_t now_ms)
 {
 	enum err e = folder_step(&l->folder, now_ms);
 
+	if (broke(l, e)) {
+		l->phase = LANE_IDLE;
+		lane_folder_lost(l, e);
+		return e;
+	}
 	if (l->folder.err != ERR_OK) {
 		lane_folder_failed(l, l->folder.err);
 	}
@@ -76,14 +108,9 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 		return e;
 	}
 	if (l->conn.err != ERR_OK) { /* of no use to the next folder */
-		if (pool_count(l->account) == 1) {
-			log_msg(LOG_ERROR, "account %s: the connection is lost; "
-				"the folders behind this one wait for the next "
-				"run", l->account->conf.name);
-		}
-		l->account->told = true;
-		return l->conn.err;
+		return err_set(l->conn.err, "the connection is lost");
 	}
+	l->tries = 0;
 	return ERR_OK;
 }
 
@@ -104,9 +131,17 @@ logout_step(struct lane *l, int64_t now_ms)
 enum err
 lane_step(struct lane *l, int64_t now_ms)
 {
+	if (l->account->stopping && l->phase <= LANE_LOST) {
+		outcome_exit(l->chosen ? EXIT_TEMPORARY : EXIT_CONVERGED);
+		return ERR_END;
+	}
 	switch (l->phase) {
 	case LANE_CONNECT:
 		return connect_step(l, now_ms);
+	case LANE_WAIT:
+		return wait_step(l, now_ms);
+	case LANE_LOST:
+		return l->chosen ? ERR_AGAIN : ERR_END;
 	case LANE_IDLE:
 		return idle_step(l, now_ms);
 	case LANE_FOLDER:
@@ -130,7 +165,12 @@ lane_poll(const struct lane *l, struct net_poll *p, int64_t *deadline_ms)
 {
 	int64_t one = -1;
 
-	p->fd = imap_conn_poll(&l->conn, &p->want, &one);
+	if (l->phase == LANE_WAIT || l->phase == LANE_LOST) {
+		*p = (struct net_poll){.fd = -1};
+		one = l->phase == LANE_WAIT ? l->wait_ms : -1;
+	} else {
+		p->fd = imap_conn_poll(&l->conn, &p->want, &one);
+	}
 	sooner(deadline_ms, one);
 	if (l->folder_open) {
 		sooner(deadline_ms, folder_deadline(&l->folder));

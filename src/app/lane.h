@@ -15,6 +15,8 @@
 
 enum lane_phase {
 	LANE_CONNECT, /* until the connection is ready */
+	LANE_WAIT,    /* until it connects again */
+	LANE_LOST,    /* given up: others take what it had */
 	LANE_IDLE,    /* wants a folder */
 	LANE_FOLDER,
 	LANE_LOGOUT
@@ -26,6 +28,10 @@ struct lane {
 	struct account *account; /* NULL: free */
 	enum lane_phase phase;
 	bool folder_open, told; /* told: the folder's error, already */
+	bool chosen;  /* entry is the folder to begin, or to begin again */
+	bool was_ready;
+	uint32_t tries;   /* in a row to connect again, without progress */
+	int64_t wait_ms;  /* when the next one begins */
 	fs_fd state;            /* of its folder */
 	struct folder_job job;
 	struct folder_entry entry;
@@ -44,14 +50,22 @@ void lane_poll(const struct lane *l, struct net_poll *p,
 	int64_t *deadline_ms);
 void lane_stop(struct lane *l); /* between two messages */
 
-/* lane_folder.c: from account->entry to a folder at work, and its end */
+/* lane_folder.c: takes account->entry; from it to a folder at work, and its
+ * end */
+void lane_folder_take(struct lane *l);
 void lane_folder_begin(struct lane *l);
 void lane_folder_failed(struct lane *l, enum err e);
 void lane_folder_end(struct lane *l);
+/* The connection broke with e: ends the folder, which is to be begun again. */
+void lane_folder_lost(struct lane *l, enum err e);
+/* Of a lane that is given up, the next folder that it had is account->entry
+ * again; false if there is none. */
+bool lane_hand_back(struct lane *l);
 
 /* pool.c */
 struct lane *pool_lease(struct account *a); /* NULL when all are in use */
-void pool_release(struct lane *l); /* closes what is open */
+void pool_close(struct lane *l); /* its connection */
+void pool_release(struct lane *l);
 /* The lanes of an account, one after the other: NULL for the first, NULL
  * behind the last. */
 struct lane *pool_next(const struct account *a, const struct lane *l);

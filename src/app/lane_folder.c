@@ -117,16 +117,40 @@ fill_job(struct lane *l)
 }
 
 void
-lane_folder_begin(struct lane *l)
+lane_folder_take(struct lane *l)
 {
 	struct account *a = l->account;
-	enum err e;
 
 	l->entry = a->entry;
 	memcpy(l->title, a->title, sizeof(l->title));
-	a->have = l->told = false;
+	a->have = false;
+	l->chosen = true;
 	a->folder_no++;
-	e = open_folder_state(l);
+}
+
+bool
+lane_hand_back(struct lane *l)
+{
+	struct account *a = l->account;
+
+	if (!l->chosen) {
+		return false;
+	}
+	a->entry = l->entry;
+	memcpy(a->title, l->title, sizeof(a->title));
+	a->have = true;
+	l->chosen = false;
+	a->folder_no--;
+	return true;
+}
+
+void
+lane_folder_begin(struct lane *l)
+{
+	struct account *a = l->account;
+	enum err e = open_folder_state(l);
+
+	l->chosen = l->told = false;
 	if (e == ERR_OK) {
 		account_row_begin(a, &l->entry);
 		fill_job(l);
@@ -213,7 +237,7 @@ lane_folder_end(struct lane *l)
 			s->guarded == 0 && s->waiting == 0 ? &l->folder.head
 				: NULL);
 		l->folder_open = false;
-		if (CFG_MOVES && s->later > 0) {
+		if (CFG_MOVES && s->later > 0 && !l->chosen) {
 			account_put_off(l->account, &l->entry);
 		}
 		add_total(l);
@@ -225,4 +249,25 @@ lane_folder_end(struct lane *l)
 		outcome_exit(s->waiting > 0 ? EXIT_TEMPORARY : EXIT_CONVERGED);
 	}
 	fs_close(&l->state);
+}
+
+/* What it made on either side is there when it begins again. */
+void
+lane_folder_lost(struct lane *l, enum err e)
+{
+	struct folder *f = &l->folder;
+	char why[1000];
+	struct buf b;
+
+	BUF_INIT(&b, why);
+	buf_str(&b, err_detail());
+	l->entry.has_local = l->entry.has_local || f->box_open;
+	l->entry.has_remote = l->entry.has_remote || f->select_done;
+	l->told = l->chosen = true; /* its row says nothing */
+	lane_folder_end(l);
+	l->told = false;
+	if (f->table_touched || f->stats.kept > 0) {
+		l->tries = 0;
+	}
+	(void)err_set(e, "%.*s", (int)b.n, b.p);
 }

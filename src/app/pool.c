@@ -39,25 +39,33 @@ pool_lease(struct account *a)
 	if (l != NULL) {
 		l->account = a;
 		l->phase = LANE_CONNECT;
-		l->folder_open = l->told = false;
+		l->folder_open = l->told = l->chosen = l->was_ready = false;
+		l->tries = 0;
 		l->state = FS_NONE;
 	}
 	return l;
 }
 
 void
+pool_close(struct lane *l)
+{
+	struct io_counts *sum = &l->account->counts, *c = &l->conn.io.counts;
+
+	sum->rx += c->rx;
+	sum->tx += c->tx;
+	sum->raw_rx += c->raw_rx;
+	sum->raw_tx += c->raw_tx;
+	sum->turns += c->turns;
+	*c = (struct io_counts){0};
+	imap_conn_close(&l->conn);
+}
+
+void
 pool_release(struct lane *l)
 {
-	struct io_counts *sum = &l->account->counts;
-
-	sum->rx += l->conn.io.counts.rx;
-	sum->tx += l->conn.io.counts.tx;
-	sum->raw_rx += l->conn.io.counts.raw_rx;
-	sum->raw_tx += l->conn.io.counts.raw_tx;
-	sum->turns += l->conn.io.counts.turns;
 	if (CFG_COMPRESS) {
 		account_line_closed(l->account, &l->conn);
 	}
-	imap_conn_close(&l->conn);
+	pool_close(l);
 	l->account = NULL;
 }

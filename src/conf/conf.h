@@ -93,6 +93,7 @@ struct conf_account {
 	char host[256];
 	uint16_t port;
 	uint32_t max_lanes; /* maxconnections; 0: not said */
+	uint32_t retries; /* retrycount: to connect again, in a row */
 	char user[256];
 	char pass[512];		 /* remotepass; secret */
 	char passfile[CFG_PATH];

@@ -310,9 +310,11 @@ fill_remote(struct conf *c, const char *section, bool gmail,
 	enum err e;
 
 	a->ssl = a->starttls = true;
+	a->retries = CFG_RECONNECT;
 	if ((e = text(&f, "remotehost", a->host, sizeof(a->host))) ||
 		(e = number(&f, "remoteport", &port)) ||
 		(e = number(&f, "maxconnections", &a->max_lanes)) ||
+		(e = number(&f, "retrycount", &a->retries)) ||
 		(e = text(&f, "remoteuser", a->user, sizeof(a->user))) ||
 		(e = yes_no(&f, "ssl", &a->ssl)) ||
 		(e = yes_no(&f, "starttls", &a->starttls)) ||

@@ -37,7 +37,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->extra_ms = 0;
 	c->literal_left = 0;
 	c->literal = c->building = c->more = false;
-	c->got_caps = c->enabled = c->named = false;
+	c->got_caps = c->enabled = c->named = c->later = false;
 	c->rtt_ms = login->line.rtt - 1u;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';

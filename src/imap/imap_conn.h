@@ -109,6 +109,7 @@ struct imap_conn {
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
 	bool mech_used; /* the password went out */
 	bool got_caps, enabled, named;
+	bool later; /* the login was refused, for now */
 	struct buf line;
 	struct imap_event ev;
 	struct imap_resp resp;

@@ -199,6 +199,7 @@ login_refused(struct imap_conn *c)
 	case IMAP_CODE_LIMIT:
 	case IMAP_CODE_SERVERBUG:
 	case IMAP_CODE_THROTTLED:
+		c->later = true;
 		return err_set(ERR_NET, "%s cannot log in %s now: %s",
 			c->login->host, c->login->user, c->text);
 	case IMAP_CODE_PRIVACYREQUIRED:

@@ -63,6 +63,7 @@ struct folder_stats {
 	uint32_t guarded; /* deletions that the brake refused */
 	uint32_t copied;  /* of up: copied on the server, and not sent */
 	uint32_t later;   /* deletions there that wait for other folders */
+	uint32_t kept;    /* parts of messages, to go on with */
 };
 
 enum folder_phase {

@@ -180,6 +180,7 @@ folder_resume_save(struct folder *f)
 	}
 	if (e == ERR_OK) {
 		f->body.kept = p;
+		f->stats.kept++;
 	}
 	return e;
 }

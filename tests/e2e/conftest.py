@@ -105,3 +105,12 @@ def build():
                 env={"PATH": os.environ["PATH"]})
         return os.path.join(TOP, "build", name, "wherry")
     return get
+
+
+@pytest.fixture(scope="session")
+def soon(build):
+    """The program with less patience: an upload that was interrupted may be
+    on its way for a second, not a minute, and a connection that broke is made
+    again after 20 ms, not a second."""
+    return build("soon", "-DCFG_APPEND_SETTLE_S=1 -DCFG_RECONNECT_MS=20 "
+                 "-DCFG_RECONNECT_MAX_S=1")

@@ -169,8 +169,8 @@ def test_lost_connection_is_told_once(make):
         if command == "SELECT":
             raise EOFError
     with Imap(folders=("INBOX", "a", "b"), answer=answer) as mock:
-        r = make(server=mock, tls="plain",
-                 remote={"maxconnections": 1}).run(code=75)
+        r = make(server=mock, tls="plain", remote={
+            "maxconnections": 1, "retrycount": 0}).run(code=75)
         assert r.text.count("ERROR") == 1
 
 

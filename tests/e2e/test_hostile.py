@@ -27,11 +27,10 @@ END.update({"m1": "F", "m3": "S", "s0": "", "s1": "", "l0": "", "l1": ""})
 
 
 @pytest.fixture(autouse=True)
-def settled(build, monkeypatch):
+def settled(soon, monkeypatch):
     """An upload in doubt is settled after a second, not a minute."""
     if "WHERRY" not in os.environ:
-        monkeypatch.setenv("WHERRY", build("settle",
-                                           "-DCFG_APPEND_SETTLE_S=1"))
+        monkeypatch.setenv("WHERRY", soon)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +46,8 @@ class Case:
         self.s = Imap(**server)
         self.inbox = self.s.folders["INBOX"]
         self.w = Wherry(dir, self.s, "user", tls="plain",
-                        general={"socktimeout": "2"})
+                        general={"socktimeout": "2"},
+                        remote={"retrycount": 1})
 
     def fill(self):
         for name in KNOWN:
@@ -588,6 +588,7 @@ def endless(conn, start, block, limit):
 @pytest.mark.parametrize("block", [b"x", b"\\Seen ", b"1 ", b"(", b"{1}\r\nx"])
 def test_never_ending(case, peak, what, block):
     c = case()
+    c.w.configure(remote={"retrycount": 0})
     for i in range(3):
         c.inbox.add(message("m%d" % i))
 

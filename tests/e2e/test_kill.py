@@ -31,10 +31,10 @@ CALLS = ("openat write pwrite64 writev sendto rename renameat renameat2 "
 
 
 @pytest.fixture(autouse=True)
-def settled(build, monkeypatch):
+def settled(soon, monkeypatch):
     """An APPEND whose answer was lost may still be on its way for a minute,
     as shipped; for a second in the build that is tried here."""
-    monkeypatch.setenv("WHERRY", build("settle", "-DCFG_APPEND_SETTLE_S=1"))
+    monkeypatch.setenv("WHERRY", soon)
 
 
 def resume(w, done):

@@ -146,11 +146,11 @@ def test_no_weak_randomness(disk, can_jail, nosys):  # noqa: F811
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
-def test_killed_while_renaming(make, build, nosys, monkeypatch):
+def test_killed_while_renaming(make, soon, nosys, monkeypatch):
     """Where one call cannot rename without replacing, a kill between the
     calls that stand in for it must not leave a message with two names (link
     and unlink would)."""
-    monkeypatch.setenv("WHERRY", build("settle", "-DCFG_APPEND_SETTLE_S=1"))
+    monkeypatch.setenv("WHERRY", soon)
     w = make()
     usual = w.start
     w.start = lambda *a, prefix=(), **k: usual(

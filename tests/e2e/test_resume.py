@@ -102,7 +102,8 @@ class Half:
         self.mail = self.s.folders["INBOX"].add(self.whole)
         self.rest, self.cut, self.asked = rest, True, []
         self.s.take = self.take
-        self.w = Wherry(dir, self.s, "user", tls="plain")
+        self.w = Wherry(dir, self.s, "user", tls="plain",
+                        remote={"retrycount": 0})
 
     def send(self, conn, cmd, where, data, more=b""):
         conn.send(b"* 1 FETCH (UID %d FLAGS () INTERNALDATE \"%s\" BODY[]%s "

@@ -263,7 +263,8 @@ def test_answers_to_login(make, answer_text, codes):
             return True
     with Imap(capability="IMAP4rev1 AUTH=PLAIN SASL-IR",
               answer=answer) as mock:
-        r = make(server=mock, tls="plain").run(code=None)
+        r = make(server=mock, tls="plain",
+                 remote={"retrycount": 0}).run(code=None)
         assert r.code in codes, r
 
 
@@ -290,7 +291,8 @@ def test_server_that_stalls(make, how):
         elif how == "bye":
             conn.send(b"* BYE too busy\r\n")
     with Server(talk) as mock:
-        w = make(server=mock, tls="plain", general={"socktimeout": "3"})
+        w = make(server=mock, tls="plain", general={"socktimeout": "3"},
+                 remote={"retrycount": 0})
         w.run(code=75, timeout=30)
 
 

@@ -157,8 +157,8 @@ class Up:
 
 
 @pytest.fixture
-def up(workdir, build, monkeypatch):
-    monkeypatch.setenv("WHERRY", build("settle", "-DCFG_APPEND_SETTLE_S=1"))
+def up(workdir, soon, monkeypatch):
+    monkeypatch.setenv("WHERRY", soon)
     cases = []
 
     def get(n, **server):
