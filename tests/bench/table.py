@@ -3,6 +3,7 @@ import os
 import platform
 import re
 
+import aims
 from figure import draw
 from words import SCENARIOS, TITLES, place
 
@@ -140,7 +141,8 @@ def write(out, facts, cells, top):
     if not cells:
         print("nothing was measured")
         return
-    whole = text(cells) + "\n\n" + "\n".join(caption(facts)) + "\n"
+    parts = [text(cells), aims.text(cells), "\n".join(caption(facts))]
+    whole = "\n\n".join(p for p in parts if p) + "\n"
     print("\n" + whole)
     with open(os.path.join(out, "bench.txt"), "w") as f:
         f.write(whole)
@@ -151,7 +153,9 @@ def write(out, facts, cells, top):
         with open(os.path.join(top, "doc", "bench.svg"), "w") as f:
             f.write(svg)
         readme(os.path.join(top, "README.md"),
-               short(cells) + "\n\n" + "\n".join(caption(facts)))
+               "\n\n".join(p for p in (
+                   short(cells), aims.markdown(cells),
+                   "\n".join(caption(facts))) if p))
 
 
 def readme(path, block):
