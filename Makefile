@@ -85,8 +85,8 @@ help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile $(PARTS) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 # The folder remembers the flags it was built with: other flags, new objects.
-FLAGS_NOW = $(TLS) $(ARENA) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) \
-	$(LIBS)
+FLAGS_NOW = $(TLS) $(ARENA) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) \
+	$(MALLOC_CFLAGS) $(LDFLAGS) $(LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
@@ -104,7 +104,7 @@ $(B)/%.o: %.c $(B)/flags $(OVERRIDES)
 
 # A compiler that knows malloc would turn ours into calls of itself. How much
 # there is depends on what the TLS port says.
-$(MALLOC): private ALL_CFLAGS += -fno-builtin
+$(MALLOC): private ALL_CFLAGS += -fno-builtin $(MALLOC_CFLAGS)
 $(MALLOC): private ALL_CPPFLAGS += -Iport/tls_$(TLS)
 
 $(BIN): $(OBJ)

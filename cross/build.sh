@@ -37,6 +37,39 @@ case " $* " in
 	lib=$("$here/cmocka.sh" "$name")
 	cmocka="-isystem $lib/include $lib/lib/libcmocka.a" ;;
 esac
+# More for wherry itself, beside targets.sh, which libraries are built with.
+#
+# It does not wait for its processor: where there are two sets of instructions
+# it takes the short one, Thumb or MIPS16. The libraries' loops are long, and
+# their assembly knows one set only. On MIPS a jump cannot change the set as a
+# call can, and to what the libraries call by its name, malloc.c, some jump.
+#
+# Link time optimization saves where code is large and is left out where stack
+# and modules are read from the objects, x86-64. The unit tests, which are many
+# programs, use the other half of the objects.
+#
+# ARM64 reaches what lies within a MiB in one instruction: text and memory of
+# the small presets do.
+malloc= lto=
+case $name in
+armel) pack="$pack -mthumb -mthumb-interwork" ;;
+mips | mipsel)
+	pack="$pack -mips16 -minterlink-mips16"
+	malloc=-mno-mips16 ;;
+arm64)
+	case ${PRESET:-} in
+	router | tiny) pack="$pack -mcmodel=tiny" ;;
+	esac
+	lto=1 ;;
+armhf) lto=1 ;;
+esac
+if [ -n "$lto" ]; then
+	pack="$pack -flto -ffat-lto-objects"
+	small_link="$small_link -flto-partition=one"
+	cmocka="${cmocka:+$cmocka -fno-lto}"
+fi
+# No gap between text and data; it would be most of a page.
+[ -n "${HARDEN:-}" ] || small_link="$small_link -Wl,-z,common-page-size=64"
 packing=
 for flag in $pack; do # older compilers know fewer
 	if "$tools/bin/cc" "$flag" -E -o /dev/null - < /dev/null 2> /dev/null
@@ -51,7 +84,7 @@ ${MAKE:-make} --no-print-directory -s -C "$top" -j "$JOBS" \
 	VARIANT="$variant" TLS="$tls" PRESET="${PRESET:-}" \
 	CC="$tools/bin/cc" AR="${tool}ar" CFLAGS="$small $own$packing" \
 	CPPFLAGS="$include ${CPPFLAGS:-}" LDFLAGS="$small_link -Wl,-Map=\$@.map" \
-	LIBS="$libs" CMOCKA="$cmocka" "${@:-all}"
+	LIBS="$libs" CMOCKA="$cmocka" MALLOC_CFLAGS="$malloc" "${@:-all}"
 [ $# -eq 0 ] || exit 0
 
 "${tool}strip" -s -R .comment -R .note -o "$out/wherry-stripped" "$out/wherry"
