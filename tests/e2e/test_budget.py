@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from mail import message
+from test_compress import PLUGIN
 from wherry import TOP
 
 sys.path.insert(0, os.path.join(TOP, "tests", "size"))
@@ -51,11 +52,12 @@ def measure(w, program, name, monkeypatch):
     return {"peak": peak * 1024, "dirty": dirty * 1024, "stack": stack}
 
 
-def check_all(w, program, monkeypatch, what, count):
+def check_all(w, program, monkeypatch, what, count, builds=BUILDS,
+              folders=("INBOX",)):
     over = []
-    for name in BUILDS:
+    for name in builds:
         got = measure(w, program, name, monkeypatch)
-        assert len(w.local.files()) == count
+        assert sum(len(w.local.files(f)) for f in folders) == count
         line = "%s: peak %d KiB, private dirty %d KiB, stack %d" % (
             what, got["peak"] // 1024, got["dirty"] // 1024, got["stack"])
         print(name, line)
@@ -87,3 +89,20 @@ def test_200_mib_message(make, program, monkeypatch):
     with w.box() as b:
         b.append(message("large", 200 << 20))
     check_all(w, program, monkeypatch, "200-MiB-message", 1)
+
+
+@pytest.mark.slow
+def test_many_folders(make, servers, program, monkeypatch):
+    """Every connection at work, compressed, where there are several."""
+    builds = [name for name in BUILDS if name.endswith("-nas")]
+    if not builds:
+        pytest.skip("no static build of nas")
+    w = make(servers(extra=PLUGIN), remote={"usecompression": "yes"})
+    names = ["f%02d" % i for i in range(20)]
+    with w.box() as b:
+        for name in names:
+            b.create(name)
+            b.append_many((message("m%s-%d" % (name, i), 300)
+                           for i in range(1000)), name)
+    check_all(w, program, monkeypatch, "20000-in-20-folders", 20000, builds,
+              names)
