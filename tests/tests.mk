@@ -66,7 +66,7 @@ SMALL = -Oz -fno-schedule-insns2 -fno-tree-pre -fno-code-hoisting \
 	-ffunction-sections -fdata-sections -fno-unwind-tables \
 	-fno-asynchronous-unwind-tables -fno-pie -fno-stack-protector
 SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro \
-	-Wl,--build-id=none -Wl,--hash-style=gnu
+	-Wl,--build-id=none -Wl,--hash-style=gnu -Wl,-z,common-page-size=64
 SIZES = x86_64-mbedtls-router x86_64-bearssl-router x86_64-mbedtls-nas \
 	x86_64-bearssl-nas shared-mbedtls-router
 export SIZES
