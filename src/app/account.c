@@ -178,6 +178,9 @@ widen(struct account *a, int64_t now_ms)
 	struct lane *l;
 
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
+		if (l->phase == LANE_IDLE) {
+			return ERR_AGAIN; /* takes it */
+		}
 		coming += l->phase == LANE_CONNECT;
 		if (l->phase == LANE_WAIT) {
 			return ERR_AGAIN; /* the server has enough of us */

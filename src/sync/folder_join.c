@@ -201,7 +201,7 @@ take_local(struct folder *f, uint32_t uid, const struct rec *t,
 		if (t != NULL && (rank == 0 || *has ||
 			(f->have_l && f->l.uid == uid)) &&
 			folder_same_name(f, &l, t)) {
-			rank = 2;
+			rank += 2; /* two folders may have equal names */
 		}
 		if (e == ERR_OK && *has) {
 			e = rank > best ? extra_file(f, out, &l)

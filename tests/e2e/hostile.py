@@ -260,6 +260,17 @@ class Imap(Server):
             else:
                 mail.flags = set(flags)
 
+    def do_uid_copy(self, conn, cmd, out):
+        name = cmd.rest.split(b" ", 1)[1].strip(b'"').decode()
+        f, hit = self.folders.get(name), self.hit(conn, cmd)
+        if f is None:
+            return b"NO [TRYCREATE] no such folder"
+        new = [f.add(m.body, m.flags, m.date).uid for m in hit]
+        if hit and "UIDPLUS" in self.caps:
+            return b"OK [COPYUID %d %s %s] copied" % (
+                f.uidvalidity, b",".join(b"%d" % m.uid for m in hit),
+                b",".join(b"%d" % u for u in new))
+
     def drop(self, conn, mails, out):
         for m in list(mails):
             out.append(b"* %d EXPUNGE\r\n" % conn.folder.number(m))

@@ -9,8 +9,10 @@ import time
 import pytest
 
 import test_kill
+from hostile import Folder, Imap
+from kinds import KINDS
 from mail import lf, message, subject
-from wherry import needs
+from wherry import Wherry, needs
 
 NO_UIDPLUS = "IMAP4rev1 SASL-IR LITERAL+ ENABLE NAMESPACE ESEARCH"
 
@@ -230,6 +232,109 @@ def test_twice_the_same(w):
     w.quiet()
 
 
+@pytest.mark.parametrize("kind", ["gmail", "exchange", "neither", "cyrus"])
+def test_servers(make, servers, kind):
+    w = make(server=servers(**KINDS[kind]))
+    filled(w)
+    for i in range(2):
+        move(w, w.local.find("From-%d" % i, "From"), "To", "+F")
+    r = w.sync("-d", "imap")
+    assert words(r, "APPEND") == [] and len(words(r, "COPY")) == 1
+    assert len(subjects(w, "To")) == 5 and len(subjects(w, "From")) == 1
+    w.run()
+    w.check()
+
+
+@pytest.fixture
+def mock(workdir):
+    """The mock server and a wherry that has synced two folders of it."""
+    with Imap() as s:
+        for name in ("From", "To"):
+            s.folders[name] = Folder()
+            for i in range(3):
+                s.folders[name].add(message("%s-%d" % (name, i)))
+        w = Wherry(workdir, s, "u", tls="plain")
+        w.run()
+        yield s, w
+
+
+LIES = {
+    "nothing": (b"", 0),
+    "validity": (b"[COPYUID 9 1,2 4,5] ", 0),
+    "too few": (b"[COPYUID 7 1,2 4] ", 0),
+    "too many": (b"[COPYUID 7 1,2 4:6] ", 0),
+    "far too many": (b"[COPYUID 7 1,2 1:4294967295] ", 0),
+    "others": (b"[COPYUID 7 1,3 4,5] ", 0),
+    "twice": (b"[COPYUID 7 1,1 4,5] ", 0),
+    "one": (b"[COPYUID 7 1,2 4,4] ", 0),
+    "old": (b"[COPYUID 7 1,2 1,2] ", 0),
+    "not there": (b"[COPYUID 7 1,2 8,9] ", 0),
+    "no": (b"NO ", 2),
+    "no, but": (b"NO ", 0),
+    "bad": (b"BAD ", 2),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_copyuid_that_cannot_be(mock, lie):
+    """What it says is not believed, and what it has is found: one of each."""
+    s, w = mock
+    text, take_back = LIES[lie]
+
+    def edit(cmd, out):
+        if cmd.name == "UID COPY":
+            to = s.folders["To"]
+            del to.mails[len(to.mails) - take_back:]
+            status = b"" if text[:1] in b"NB" and text else b"OK "
+            out[-1] = cmd.tag + b" " + status + text + b"well\r\n"
+        return out
+    s.edit = edit
+    for i in range(2):
+        move(w, w.local.find("From-%d" % i, "From"), "To")
+    for _ in range(2):
+        r = w.run("-d", "imap", code=(0, 75))
+    assert r.code == 0, r
+    assert sorted(subject(m.body) for m in s.folders["To"].mails) == [
+        "From-0", "From-1", "To-0", "To-1", "To-2"]
+    assert [subject(m.body) for m in s.folders["From"].mails] == ["From-2"]
+    for m in s.folders["To"].mails:
+        p = w.local.find(subject(m.body), "To")
+        assert w.local.uid_of(p) == m.uid
+
+
+@pytest.mark.parametrize("what", ["refused", "renumbered", "back refused"])
+def test_other_mailbox_is_not_that(mock, what):
+    """EXAMINE tells another UIDVALIDITY than SELECT did, or is refused; or
+    the target cannot be opened again."""
+    s, w = mock
+    selects = []
+
+    def edit(cmd, out):
+        if cmd.name == "EXAMINE" and what == "refused":
+            return [cmd.tag + b" NO not now\r\n"]
+        if cmd.name == "EXAMINE" and what == "renumbered":
+            return [x.replace(b"UIDVALIDITY 7", b"UIDVALIDITY 8")
+                    for x in out]
+        if cmd.name == "SELECT" and cmd.mailbox() == "To":
+            selects.append(1)
+            if what == "back refused" and len(selects) == 2:
+                return [cmd.tag + b" NO not now\r\n"]
+        return out
+    s.edit = edit
+    move(w, w.local.find("From-0", "From"), "To")
+    r = w.run("-d", "imap", code=(0, 1))
+    if what == "back refused":
+        assert r.code == 1, r
+        s.honest()
+        r = w.run("-d", "imap")
+    assert words(r, "COPY") == []
+    assert len(words(r, "APPEND")) == (what != "back refused")
+    assert sorted(subject(m.body) for m in s.folders["To"].mails) == [
+        "From-0", "To-0", "To-1", "To-2"]
+    w.run()
+    assert len(s.folders["From"].mails) == 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(2))
 def test_killed(make, servers, build, monkeypatch, part):
@@ -246,7 +351,7 @@ def test_killed(make, servers, build, monkeypatch, part):
     points = [(c, i) for c, n in sorted(calls.items()) if not re.match(
         "read|close|fstat|newfstat|statx|poll|ppoll|lseek|pread|getdents", c)
         for i in range(1, n + 1)]
-    for call, n in r.sample(points, 14):
+    for call, n in r.sample(points, 12):
         s.restore()
         w.run(code=tuple(range(-64, 256)),
               prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e",

@@ -255,6 +255,47 @@ test_mixed(void **st)
 	table_close(&t);
 }
 
+/* What others have written is found, in order or not, and a torn end is left
+ * as it is. */
+static void
+test_peek(void **st)
+{
+	struct table t, look;
+	struct rec r = sample(7), q;
+	struct fs_stat was, is;
+	uint32_t recno;
+
+	(void)st;
+	scratch_empty(&dir);
+	assert_int_equal(table_peek(&look, dir.dir), ERR_NOENT);
+	table_close(&look);
+	fill_table(&t, 5000, 10);
+	assert_int_equal(table_append(&t, &r, &recno), ERR_OK);
+	assert_int_equal(table_flush(&t), ERR_OK);
+	assert_int_equal(fs_pwrite(t.fd, "torn", 4, 32 + 5001 * TABLE_REC),
+	    ERR_OK);
+	assert_int_equal(fs_stat(dir.dir, "table", &was), ERR_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(table_peek(&look, dir.dir), ERR_OK);
+		for (uint32_t uid = 10; uid <= 50000; uid += 610) {
+			struct rec want = sample(uid);
+
+			assert_int_equal(table_find(&look, uid, &q, &recno),
+			    ERR_OK);
+			same(&q, &want);
+		}
+		assert_int_equal(table_find(&look, 7, &q, &recno), ERR_OK);
+		assert_int_equal(table_find(&look, 8, &q, &recno), ERR_NOENT);
+		table_close(&look);
+		if (i == 0) {
+			assert_int_equal(table_sync(&t), ERR_OK);
+		}
+	}
+	assert_int_equal(fs_stat(dir.dir, "table", &is), ERR_OK);
+	assert_true(is.size == was.size);
+	table_close(&t);
+}
+
 /* A run of changes is written once; one change is one record. */
 static void
 test_runs(void **st)
@@ -740,6 +781,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rec_round_trip),
 		cmocka_unit_test(test_rec_every_byte),
+		cmocka_unit_test(test_peek),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_append_get),
 		cmocka_unit_test(test_put),
