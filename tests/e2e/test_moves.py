@@ -351,7 +351,7 @@ def test_killed(make, servers, build, monkeypatch, part):
     points = [(c, i) for c, n in sorted(calls.items()) if not re.match(
         "read|close|fstat|newfstat|statx|poll|ppoll|lseek|pread|getdents", c)
         for i in range(1, n + 1)]
-    for call, n in r.sample(points, 12):
+    for call, n in r.sample(points, 9):
         s.restore()
         w.run(code=tuple(range(-64, 256)),
               prefix=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
