@@ -75,6 +75,13 @@
 #define CFG_INFLIGHT 72
 #endif
 
+/* Folders of a connection whose first commands may be sent while the one in
+ * front of them is at work, so that nobody waits between them; 0 none. Each
+ * costs about 900 bytes per connection and 450 per account slot. */
+#ifndef CFG_AHEAD
+#define CFG_AHEAD 3
+#endif
+
 /* Connections that can be compressed at once (COMPRESS=DEFLATE); the others
  * stay as they are. Each costs 36 KiB and CFG_DEFLATE_WINDOW. */
 #ifndef CFG_COMPRESS_CONNECTIONS
@@ -368,6 +375,9 @@
 #endif
 #if CFG_INFLIGHT < 4 || CFG_INFLIGHT > 1024
 #error "CFG_INFLIGHT must be 4 to 1024"
+#endif
+#if CFG_AHEAD < 0 || CFG_AHEAD > 64
+#error "CFG_AHEAD must be 0 to 64"
 #endif
 #if CFG_COMPRESS_CONNECTIONS < 1 || CFG_COMPRESS_CONNECTIONS > 64
 #error "CFG_COMPRESS_CONNECTIONS must be 1 to 64"

@@ -143,6 +143,8 @@ bool account_take_back(struct account *a);
 void account_tell_lost(const struct account *a, enum err e);
 /* account_folder.c: is a->entry one that was asked for, by its names? */
 enum err account_accepts(struct account *a, bool *yes);
+/* Its name for people. */
+void account_title(const struct folder_entry *f, char *out, size_t size);
 /* Which folder comes next. ERR_OK: one name further, and if
  * a->have one waits for a lane; ERR_END: none is left. */
 enum err account_look(struct account *a);

@@ -162,14 +162,13 @@ takes_part(struct account *a)
 	a->have = !f->same || !f->has_local || !f->has_remote || !f->has_state;
 }
 
-static void
-entitle(struct account *a)
+void
+account_title(const struct folder_entry *f, char *out, size_t size)
 {
 	struct buf b;
 
-	BUF_INIT(&b, a->title);
-	mapname_title(span_of(a->entry.has_local ? a->entry.local
-		: a->entry.remote), &b);
+	buf_init(&b, out, size);
+	mapname_title(span_of(f->has_local ? f->local : f->remote), &b);
 	buf_cstr(&b);
 }
 
@@ -183,7 +182,7 @@ look_at_next(struct account *a)
 		return e;
 	}
 	a->left -= a->left > 0;
-	entitle(a);
+	account_title(&a->entry, a->title, sizeof(a->title));
 	e = account_accepts(a, &a->have);
 	a->have = e == ERR_OK && a->have && may_sync(a);
 	if (a->have && a->options->dry_run &&
@@ -237,7 +236,8 @@ look_at_later(struct account *a)
 	enum err e;
 
 	while ((l = pool_next(a, l)) != NULL) {
-		if (l->phase == LANE_FOLDER || l->chosen) {
+		if (l->phase == LANE_FOLDER || l->chosen ||
+			(CFG_AHEAD && lane_ahead_waits(l))) {
 			return ERR_END;
 		}
 	}
@@ -253,7 +253,7 @@ look_at_later(struct account *a)
 		half = strlen((const char *)p) + 1;
 		memcpy(a->entry.remote, p, half);
 		memcpy(a->entry.local, p + half, n - half);
-		entitle(a);
+		account_title(&a->entry, a->title, sizeof(a->title));
 		a->have = true;
 	}
 	return e;

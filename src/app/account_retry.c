@@ -75,7 +75,7 @@ spare(struct account *a, struct lane *l, enum err e)
 	uint32_t left = others(a, l);
 
 	if (left == 0) { /* perhaps nothing is left for it to do */
-		return !l->chosen && account_is_through(a);
+		return !lane_has_folder(l) && account_is_through(a);
 	}
 	log_msg(LOG_INFO, "account %s: goes on with %u connection%s: %s",
 		a->conf.name, left, left > 1 ? "s" : "",
@@ -122,6 +122,7 @@ void
 account_tell_lost(const struct account *a, enum err e)
 {
 	const struct lane *l = NULL;
+	bool behind = a->have || !a->all_seen;
 
 	if (a->phase != ACCOUNT_WORK || e == ERR_OK || e == ERR_STOPPED) {
 		return;
@@ -131,8 +132,9 @@ account_tell_lost(const struct account *a, enum err e)
 			log_msg(LOG_WARN, "%s: waits for the next run",
 				l->title);
 		}
+		behind = behind || (CFG_AHEAD && lane_ahead_waits(l));
 	}
-	if (a->have || !a->all_seen) {
+	if (behind) {
 		log_msg(LOG_WARN, "account %s: the folders behind it wait for "
 			"the next run", a->conf.name);
 	}

@@ -10,10 +10,20 @@
 #include "app/outcome.h"
 #include "base/log.h"
 
+bool
+lane_has_folder(const struct lane *l)
+{
+	return l->chosen || (CFG_AHEAD && lane_ahead_waits(l));
+}
+
 enum err
 lane_connect(struct lane *l, int64_t now_ms)
 {
 	l->phase = LANE_CONNECT;
+	l->drops = false;
+	if (CFG_AHEAD) {
+		lane_ahead_reset(l);
+	}
 	return imap_conn_open(&l->conn, &l->account->login, now_ms);
 }
 
@@ -37,10 +47,35 @@ connect_step(struct lane *l, int64_t now_ms)
 static enum err
 wait_step(struct lane *l, int64_t now_ms)
 {
-	if (!l->chosen && account_is_through(l->account)) {
+	if (!lane_has_folder(l) && account_is_through(l->account)) {
 		return ERR_END;
 	}
 	return now_ms < l->wait_ms ? ERR_AGAIN : lane_connect(l, now_ms);
+}
+
+/* A folder for this lane, out of the account's. */
+static enum err
+choose(struct lane *l, int64_t now_ms)
+{
+	struct account *a = l->account;
+	enum err e = account_look(a);
+
+	if (CFG_COMPRESS && e == ERR_OK && a->have) {
+		account_line_expect(a, &l->conn);
+		if (imap_compress(&l->conn)) {
+			l->phase = LANE_CONNECT;
+			return ERR_OK;
+		}
+	}
+	if (e == ERR_OK && a->have) {
+		lane_folder_take(l);
+	}
+	if (e == ERR_END) {
+		imap_conn_logout(&l->conn, now_ms);
+		l->phase = LANE_LOGOUT;
+		e = ERR_OK;
+	}
+	return e;
 }
 
 static enum err
@@ -48,27 +83,22 @@ idle_step(struct lane *l, int64_t now_ms)
 {
 	enum err e;
 
+	if (CFG_AHEAD && l->drops) {
+		return lane_ahead_drop_step(l, now_ms);
+	}
 	/* A small send buffer has no room for a command until ID is gone. */
 	if (io_room(&l->conn.io) < CFG_CMD_LINE + 64) {
 		return imap_conn_step(&l->conn, now_ms);
 	}
-	e = l->chosen ? ERR_OK : account_look(l->account);
-	if (CFG_COMPRESS && e == ERR_OK && l->account->have) {
-		account_line_expect(l->account, &l->conn);
-		if (imap_compress(&l->conn)) {
-			l->phase = LANE_CONNECT;
-			return ERR_OK;
-		}
+	if (CFG_AHEAD && !l->chosen) {
+		lane_ahead_take(l);
 	}
-	if (e == ERR_OK && l->account->have && !l->chosen) {
-		lane_folder_take(l);
+	if (!l->chosen) {
+		return choose(l, now_ms);
 	}
-	if (l->chosen) {
-		lane_folder_begin(l);
-	}
+	e = CFG_AHEAD ? lane_ahead_fill(l) : ERR_END;
 	if (e == ERR_END) {
-		imap_conn_logout(&l->conn, now_ms);
-		l->phase = LANE_LOGOUT;
+		lane_folder_begin(l);
 		e = ERR_OK;
 	}
 	return e;
@@ -91,6 +121,9 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 		l->phase = LANE_IDLE;
 		lane_folder_lost(l, e);
 		return e;
+	}
+	if (CFG_AHEAD && (e == ERR_OK || e == ERR_AGAIN)) {
+		lane_ahead_step(l);
 	}
 	if (l->folder.err != ERR_OK) {
 		lane_folder_failed(l, l->folder.err);
@@ -132,7 +165,7 @@ enum err
 lane_step(struct lane *l, int64_t now_ms)
 {
 	if (l->account->stopping && l->phase <= LANE_LOST) {
-		outcome_exit(l->chosen ? EXIT_TEMPORARY : EXIT_CONVERGED);
+		outcome_exit(lane_has_folder(l) ? EXIT_TEMPORARY : EXIT_CONVERGED);
 		return ERR_END;
 	}
 	switch (l->phase) {
@@ -141,7 +174,7 @@ lane_step(struct lane *l, int64_t now_ms)
 	case LANE_WAIT:
 		return wait_step(l, now_ms);
 	case LANE_LOST:
-		return l->chosen ? ERR_AGAIN : ERR_END;
+		return lane_has_folder(l) ? ERR_AGAIN : ERR_END;
 	case LANE_IDLE:
 		return idle_step(l, now_ms);
 	case LANE_FOLDER:

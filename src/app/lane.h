@@ -24,6 +24,22 @@ enum lane_phase {
 
 struct account;
 
+/* An entry, packed: those with longer names are not taken ahead. */
+struct lane_next {
+	uint32_t attrs, uidnext;
+	bool has_remote, has_local, has_state;
+	char names[420]; /* on the server, here: each with its NUL */
+};
+
+/* What was sent of a folder before its time. */
+struct lane_ahead {
+	uint32_t tag;	  /* of its first command; 0: nothing */
+	bool quiet;	  /* nothing else is going to be sent of it */
+	uint64_t refused; /* of the connection, when the lines were made */
+	size_t n;	  /* of the lines; 0: it has to wait for its turn */
+	char lines[384];
+};
+
 struct lane {
 	struct account *account; /* NULL: free */
 	enum lane_phase phase;
@@ -32,10 +48,17 @@ struct lane {
 	bool was_ready;
 	uint32_t tries;   /* in a row to connect again, without progress */
 	int64_t wait_ms;  /* when the next one begins */
+	bool drops; /* idle, and answers come that are nobody's */
 	fs_fd state;            /* of its folder */
 	struct folder_job job;
 	struct folder_entry entry;
 	char title[1024];
+#if CFG_AHEAD
+	uint32_t next_n; /* folders behind this one */
+	struct lane_next next[CFG_AHEAD];
+	struct lane_ahead ahead[CFG_AHEAD];
+	struct lane_ahead own; /* of the folder at work, when it begins */
+#endif
 	struct imap_conn conn;
 	struct folder folder;
 };
@@ -49,11 +72,19 @@ enum err lane_step(struct lane *l, int64_t now_ms);
 void lane_poll(const struct lane *l, struct net_poll *p,
 	int64_t *deadline_ms);
 void lane_stop(struct lane *l); /* between two messages */
+/* One that it has yet to begin. */
+bool lane_has_folder(const struct lane *l);
 
 /* lane_folder.c: takes account->entry; from it to a folder at work, and its
  * end */
 void lane_folder_take(struct lane *l);
 void lane_folder_begin(struct lane *l);
+/* Of the folder that this entry is; state FS_NONE: without its own. */
+struct folder_job lane_folder_job(const struct lane *l,
+	const struct folder_entry *f, fs_fd state);
+/* The directory of its state, made if `make`. */
+enum err lane_folder_state(const struct lane *l, const struct folder_entry *f,
+	bool make, fs_fd *out);
 void lane_folder_failed(struct lane *l, enum err e);
 void lane_folder_end(struct lane *l);
 /* The connection broke with e: ends the folder, which is to be begun again. */
@@ -61,6 +92,27 @@ void lane_folder_lost(struct lane *l, enum err e);
 /* Of a lane that is given up, the next folder that it had is account->entry
  * again; false if there is none. */
 bool lane_hand_back(struct lane *l);
+
+/* lane_ahead.c (CFG_AHEAD): the folders that come next */
+/* The first of them, if there is one, is the entry. */
+void lane_ahead_take(struct lane *l);
+bool lane_ahead_waits(const struct lane *l); /* there is one */
+/* Looks for one more: ERR_OK, or ERR_END if there is to be none. */
+enum err lane_ahead_fill(struct lane *l);
+/* Before and after folder_begin(). */
+void lane_ahead_begin(struct lane *l);
+void lane_ahead_begun(struct lane *l);
+/* The entry did not come so far: what was sent for it and behind it is let
+ * in. */
+void lane_ahead_drop(struct lane *l);
+enum err lane_ahead_drop_step(struct lane *l, int64_t now_ms);
+/* Sends what may be sent. */
+void lane_ahead_step(struct lane *l);
+void lane_ahead_clear(struct lane *l); /* a new lane */
+/* A new connection: nothing is ahead on it. */
+void lane_ahead_reset(struct lane *l);
+/* The last of them is account->entry; false if there is none. */
+bool lane_ahead_give(struct lane *l);
 
 /* pool.c */
 struct lane *pool_lease(struct account *a); /* NULL when all are in use */

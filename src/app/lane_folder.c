@@ -7,7 +7,7 @@
 #include "port/hash.h"
 
 static uint32_t
-offlineimap_validity(const struct lane *l)
+offlineimap_validity(const struct lane *l, const char *remote)
 {
 	const struct account *a = l->account;
 	char path[CFG_PATH + 512], text[32];
@@ -19,7 +19,7 @@ offlineimap_validity(const struct lane *l)
 	BUF_INIT(&b, path);
 	buf_fmt(&b, "%s/Repository-%s/FolderValidity/", a->options->metadata,
 		a->conf.remote_repo);
-	for (const char *c = l->entry.remote; *c != '\0'; c++) {
+	for (const char *c = remote; *c != '\0'; c++) {
 		buf_char(&b, *c == '/' ? '.' : *c);
 	}
 	buf_cstr(&b);
@@ -37,7 +37,7 @@ offlineimap_validity(const struct lane *l)
 
 /* "id" says in words whose state this is. */
 static enum err
-write_id(const struct lane *l)
+write_id(const struct lane *l, const char *remote, fs_fd state)
 {
 	const struct account *a = l->account;
 	char text[CFG_TOKEN + 1024];
@@ -46,19 +46,18 @@ write_id(const struct lane *l)
 	fs_fd fd = FS_NONE;
 	enum err e;
 
-	if (fs_stat(l->state, "id", &st) == ERR_OK && st.size > 0) {
+	if (fs_stat(state, "id", &st) == ERR_OK && st.size > 0) {
 		return ERR_OK;
 	}
 	BUF_INIT(&b, text);
 	buf_fmt(&b, "%s\n%s\n%s\n%c\n", a->conf.host, a->conf.user,
-		l->entry.remote, a->folders.map.remote_sep != '\0'
+		remote, a->folders.map.remote_sep != '\0'
 			? a->folders.map.remote_sep : '/');
 	if (b.err != ERR_OK) {
 		return err_set(b.err, "host, user and folder are longer than "
 			"%zu bytes together (CFG_TOKEN)", sizeof(text));
 	}
-	e = fs_open(l->state, "id", FS_WRITE | FS_CREATE | FS_TRUNC,
-		0600, &fd);
+	e = fs_open(state, "id", FS_WRITE | FS_CREATE | FS_TRUNC, 0600, &fd);
 	if (e == ERR_OK) {
 		e = fs_write(fd, b.p, b.n);
 	}
@@ -66,41 +65,46 @@ write_id(const struct lane *l)
 	return e;
 }
 
-static enum err
-open_folder_state(struct lane *l)
+enum err
+lane_folder_state(const struct lane *l, const struct folder_entry *f,
+	bool make, fs_fd *out)
 {
 	fs_fd all = l->account->state;
 	uint8_t digest[16];
 	char name[40];
 	struct buf b;
-	enum err e;
+	enum err e = ERR_OK;
 
-	hash_md5(l->entry.remote, strlen(l->entry.remote), digest);
+	hash_md5(f->remote, strlen(f->remote), digest);
 	BUF_INIT(&b, name);
 	buf_hex(&b, digest, sizeof(digest));
-	e = fs_mkdir(all, buf_cstr(&b), 0700);
-	if (e == ERR_OK || e == ERR_EXIST) {
-		e = fs_open_dir(all, name, &l->state);
+	buf_cstr(&b);
+	if (make) {
+		e = fs_mkdir(all, name, 0700);
 	}
-	return e == ERR_OK ? write_id(l) : e;
+	if (e == ERR_OK || e == ERR_EXIST) {
+		e = fs_open_dir(all, name, out);
+	}
+	return e == ERR_OK && make ? write_id(l, f->remote, *out) : e;
 }
 
-static void
-fill_job(struct lane *l)
+struct folder_job
+lane_folder_job(const struct lane *l, const struct folder_entry *f,
+	fs_fd state)
 {
 	const struct account *a = l->account;
 	const struct conf_account *c = &a->conf;
 
-	l->job = (struct folder_job){
-		.remote = span_of(l->entry.remote),
-		.dir = l->entry.local,
-		.visible = span_of(l->entry.local),
+	return (struct folder_job){
+		.remote = span_of(f->remote),
+		.dir = f->local,
+		.visible = span_of(f->local),
 		.title = l->title,
 		.host = c->host, .user = c->user, .hostname = a->hostname,
-		.root = a->root, .state = l->state, .states = a->state,
+		.root = a->root, .state = state, .states = a->state,
 		.later = CFG_MOVES && account_puts_off(a),
-		.has_remote = l->entry.has_remote,
-		.has_local = l->entry.has_local,
+		.has_remote = f->has_remote,
+		.has_local = f->has_local,
 		.local_readonly = c->local_readonly,
 		.remote_readonly = c->remote_readonly,
 		.push_deletes = c->local_sync_deletes,
@@ -110,8 +114,7 @@ fill_job(struct lane *l)
 		.dry_run = a->options->dry_run,
 		.infosep = c->infosep,
 		.durability = a->options->durability,
-		.known_validity = offlineimap_validity(l),
-		.uidnext = l->entry.uidnext,
+		.uidnext = f->uidnext,
 		.audit_s = a->now.audit_s,
 		.flag_check_s = a->now.flag_check_s};
 }
@@ -134,7 +137,7 @@ lane_hand_back(struct lane *l)
 	struct account *a = l->account;
 
 	if (!l->chosen) {
-		return false;
+		return CFG_AHEAD && lane_ahead_give(l);
 	}
 	a->entry = l->entry;
 	memcpy(a->title, l->title, sizeof(a->title));
@@ -148,19 +151,30 @@ void
 lane_folder_begin(struct lane *l)
 {
 	struct account *a = l->account;
-	enum err e = open_folder_state(l);
+	enum err e = lane_folder_state(l, &l->entry, true, &l->state);
 
 	l->chosen = l->told = false;
 	if (e == ERR_OK) {
 		account_row_begin(a, &l->entry);
-		fill_job(l);
+		l->job = lane_folder_job(l, &l->entry, l->state);
+		l->job.known_validity = offlineimap_validity(l,
+			l->entry.remote);
+		if (CFG_AHEAD) {
+			lane_ahead_begin(l);
+		}
 		(void)folder_begin(&l->folder, &l->conn, &l->job);
 		l->folder_open = true; /* folder_step tells the error */
 		l->phase = LANE_FOLDER;
+		if (CFG_AHEAD) {
+			lane_ahead_begun(l);
+		}
 		return;
 	}
 	lane_folder_failed(l, e);
 	fs_close(&l->state);
+	if (CFG_AHEAD) {
+		lane_ahead_drop(l);
+	}
 }
 
 static void

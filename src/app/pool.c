@@ -42,6 +42,9 @@ pool_lease(struct account *a)
 		l->folder_open = l->told = l->chosen = l->was_ready = false;
 		l->tries = 0;
 		l->state = FS_NONE;
+		if (CFG_AHEAD) {
+			lane_ahead_clear(l);
+		}
 	}
 	return l;
 }

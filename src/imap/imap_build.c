@@ -12,12 +12,19 @@ imap_begin_short(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie,
 	size_t n)
 {
 	struct imap_inflight *f = imap_conn_inflight(c, 0);
+	bool script = CFG_AHEAD && c->script != SCRIPT_NONE;
 
 	if (c->err != ERR_OK) {
 		return c->err;
 	}
+	if (script) {
+		f = &c->scripted;
+	} else if (CFG_AHEAD && c->fence != 0) {
+		c->wanted = true;
+		return ERR_AGAIN;
+	}
 	if (f == NULL || c->literal || c->building ||
-		io_room(&c->io) < n + 64) {
+		(!script && io_room(&c->io) < n + 64)) {
 		return ERR_AGAIN;
 	}
 	buf_init(&c->line, c->line_mem, sizeof(c->line_mem));
@@ -25,8 +32,17 @@ imap_begin_short(struct imap_conn *c, enum imap_cmd cmd, uint32_t cookie,
 	f->cmd = (uint8_t)cmd;
 	f->cookie = cookie;
 	c->building = true;
-	buf_fmt(&c->line, "w%u ", c->next_tag);
+	if (!script) {
+		buf_fmt(&c->line, "w%u ", c->next_tag);
+	}
 	return ERR_OK;
+}
+
+struct imap_inflight *
+imap_conn_building(struct imap_conn *c)
+{
+	return CFG_AHEAD && c->script != SCRIPT_NONE ? &c->scripted
+		: imap_conn_inflight(c, c->next_tag);
 }
 
 enum err
@@ -119,7 +135,7 @@ imap_set_end(struct imap_conn *c, struct imap_set *set)
 void
 imap_drop(struct imap_conn *c)
 {
-	imap_conn_inflight(c, c->next_tag)->tag = 0;
+	imap_conn_building(c)->tag = 0;
 	c->building = false;
 }
 
@@ -168,7 +184,7 @@ put_line(struct imap_conn *c, enum imap_cmd cmd)
 static enum err
 send(struct imap_conn *c, uint64_t expect)
 {
-	struct imap_inflight *f = imap_conn_inflight(c, c->next_tag);
+	struct imap_inflight *f = imap_conn_building(c);
 
 	if (c->line.err != ERR_OK) {
 		return take_back(c, c->line.err);
@@ -176,6 +192,9 @@ send(struct imap_conn *c, uint64_t expect)
 	c->building = false;
 	f->budget_ms = (int64_t)CFG_COMMAND_FACTOR * c->login->timeout_ms +
 		budget(expect);
+	if (CFG_AHEAD && c->script != SCRIPT_NONE) {
+		return imap_ahead_line(c);
+	}
 	if (c->inflight_n == 0) {
 		c->turn_ms = c->now_ms;
 		c->heard_ms = c->now_ms;

@@ -37,6 +37,9 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->extra_ms = 0;
 	c->literal_left = 0;
 	c->literal = c->building = c->more = false;
+	c->wanted = false;
+	c->script = SCRIPT_NONE;
+	c->fence = 0;
 	c->got_caps = c->enabled = c->named = c->later = false;
 	c->rtt_ms = login->line.rtt - 1u;
 	c->mech = c->mechs_tried = 0;
@@ -81,7 +84,8 @@ imap_conn_refuse(struct imap_conn *c, uint64_t caps)
 bool
 imap_conn_busy(const struct imap_conn *c)
 {
-	return c->inflight_n > 0;
+	return CFG_AHEAD && c->fence != 0 ? !imap_ahead_held(c)
+		: c->inflight_n > 0;
 }
 
 static struct imap_inflight *
@@ -144,6 +148,10 @@ imap_conn_poll(const struct imap_conn *c, int *want, int64_t *deadline_ms)
 {
 	int fd = io_poll_fd(&c->io, want, deadline_ms);
 
+	if (CFG_AHEAD && imap_ahead_held(c)) {
+		*want &= NET_OUT;
+		return *want != 0 ? fd : -1;
+	}
 	if (waiting(c) &&
 		(*deadline_ms < 0 || *deadline_ms > silence_deadline(c))) {
 		*deadline_ms = silence_deadline(c);
@@ -184,6 +192,10 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 		return err_set(ERR_PROTO,
 			"%s: answer to a command that was never sent",
 			c->login->host);
+	}
+	if (CFG_AHEAD && c->fence != 0 && ev->tag >= c->fence) {
+		return err_set(ERR_PROTO, "%s: a SELECT was answered before "
+			"the commands in front of it", c->login->host);
 	}
 	if (ev->cmd == IMAP_CMD_ENABLE && ev->status != IMAP_OK) {
 		imap_conn_refuse(c, IMAP_CAP(QRESYNC));
@@ -326,7 +338,8 @@ imap_conn_next(struct imap_conn *c, struct imap_event **ev)
 		return c->err;
 	}
 	for (;;) {
-		enum err e = pull(c);
+		enum err e = CFG_AHEAD && imap_ahead_held(c) ? ERR_AGAIN
+							     : pull(c);
 
 		if (e != ERR_OK) {
 			return e;
@@ -396,6 +409,9 @@ imap_conn_step(struct imap_conn *c, int64_t now_ms)
 
 	if (c->err != ERR_OK || c->state == CONN_CLOSED) {
 		return c->err != ERR_OK ? c->err : ERR_END;
+	}
+	if (CFG_AHEAD && imap_ahead_held(c)) { /* nobody listens */
+		c->heard_ms = c->turn_ms = c->now_ms = now_ms;
 	}
 	/* Also of a server that never lets us wait. */
 	if (check_budget(c) != ERR_OK) {

@@ -45,6 +45,9 @@ enum imap_cmd {
 	IMAP_CMD_SEARCH
 };
 
+/* imap_conn.script: commands are sent, written down, or found to be sent. */
+enum { SCRIPT_NONE, SCRIPT_RECORD, SCRIPT_REPLAY };
+
 enum imap_compress { IMAP_COMPRESS_AUTO, IMAP_COMPRESS_NO, IMAP_COMPRESS_YES };
 
 /* What decides about COMPRESS. It may change during a connection's life. */
@@ -110,6 +113,14 @@ struct imap_conn {
 	bool mech_used; /* the password went out */
 	bool got_caps, enabled, named;
 	bool later; /* the login was refused, for now */
+	/* imap_ahead.c */
+	bool wanted;	    /* a command was refused by the fence */
+	uint8_t script;	    /* what becomes of a command that is built */
+	uint32_t fence;	    /* first tag of what is ahead, 0 none */
+	uint32_t replay_tag; /* of the next line of replay */
+	struct span replay;
+	struct buf *record;
+	struct imap_inflight scripted; /* the one being built in a script */
 	struct buf line;
 	struct imap_event ev;
 	struct imap_resp resp;
@@ -140,7 +151,8 @@ enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);
 /* As io_poll_fd. */
 int imap_conn_poll(const struct imap_conn *c, int *want,
 	int64_t *deadline_ms);
-bool imap_conn_busy(const struct imap_conn *c); /* commands in flight */
+/* Commands in flight; with a fence, those in front of it. */
+bool imap_conn_busy(const struct imap_conn *c);
 /* Sends LOGOUT; step until ERR_END (at most 3 s), then close. */
 void imap_conn_logout(struct imap_conn *c, int64_t now_ms);
 void imap_conn_close(struct imap_conn *c);
@@ -190,9 +202,34 @@ enum err imap_literal(struct imap_conn *c, const void *p, size_t n);
 enum err imap_literal_end(struct imap_conn *c);
 void imap_literal_drop(struct imap_conn *c);
 
+/* imap_ahead.c (CFG_AHEAD): commands of the next user of the connection, sent
+ * while the one before is at work. They are recorded as lines, sent behind a
+ * fence, and taken over by building them once more.
+ * The fence: who comes first gets no events but those of commands in front
+ * of it, and imap_begin says ERR_AGAIN, since another mailbox is selected
+ * behind it, and notes it in `wanted`. What lies behind is not read. */
+void imap_ahead_record(struct imap_conn *c, struct buf *lines);
+void imap_ahead_recorded(struct imap_conn *c);
+/* All of the lines, or ERR_AGAIN; *tag is that of the first. */
+enum err imap_ahead_send(struct imap_conn *c, struct span lines, uint32_t *tag);
+/* The next user begins: commands that are built are those of the lines, which
+ * were sent from this tag on; fence: of what is ahead of it, 0 none. Then
+ * imap_ahead_replayed(); !ok: it failed before. If they are others, all that
+ * is in flight is behind the fence and wanted, and imap_end says ERR_AGAIN. */
+void imap_ahead_replay(struct imap_conn *c, struct span lines, uint32_t tag,
+	uint32_t fence);
+void imap_ahead_replayed(struct imap_conn *c, bool ok);
+/* Gives up what is ahead: all answers are events again, for nobody. */
+void imap_ahead_drop(struct imap_conn *c);
+/* Nothing is to be read before the next user comes. */
+bool imap_ahead_held(const struct imap_conn *c);
+
 /* Between imap_conn.c and imap_session.c */
-/* The entry with this tag (0: a free one; next_tag: the command that is being
- * built); NULL if there is none. */
+/* The command that is being built. */
+struct imap_inflight *imap_conn_building(struct imap_conn *c);
+/* imap_ahead.c: the line that was built, in a script. */
+enum err imap_ahead_line(struct imap_conn *c);
+/* The entry with this tag (0: a free one); NULL if there is none. */
 struct imap_inflight *imap_conn_inflight(struct imap_conn *c, uint32_t tag);
 enum err imap_session_event(struct imap_conn *c);
 enum err imap_session_up(struct imap_conn *c);

@@ -234,7 +234,7 @@ compress(struct imap_conn *c)
 bool
 imap_compress(struct imap_conn *c)
 {
-	return CFG_COMPRESS && imap_conn_ready(c) && !imap_conn_busy(c) &&
+	return CFG_COMPRESS && imap_conn_ready(c) && c->inflight_n == 0 &&
 		io_flushed(&c->io) &&
 		imap_compress_wanted(c, &c->login->line) &&
 		imap_conn_fail(c, compress(c)) == ERR_OK;

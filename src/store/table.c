@@ -366,6 +366,20 @@ table_open(struct table *t, fs_fd dir)
 	return e;
 }
 
+uint32_t
+table_size(fs_fd dir)
+{
+	uint64_t size = 0;
+	fs_fd fd = FS_NONE;
+
+	if (fs_open(dir, NAME, FS_READ, 0, &fd) == ERR_OK) {
+		(void)fs_size(fd, &size);
+		fs_close(&fd);
+	}
+	size = size > HEADER ? (size - HEADER) / TABLE_REC : 0;
+	return size <= UINT32_MAX ? (uint32_t)size : 0;
+}
+
 void
 table_close(struct table *t)
 {

@@ -92,8 +92,6 @@ open_state(struct folder *f)
 		e = ERR_OK;
 	}
 	f->old_head = f->head;
-	f->table.fd = f->journal.fd = FS_NONE;
-	f->heap.names = f->heap.hosts = FS_NONE;
 	f->state_open = true;
 	if (e == ERR_OK) {
 		e = heap_open(&f->heap, f->job->state);
@@ -165,8 +163,8 @@ hex_fmd5(struct folder *f)
 
 /* A delta counts from the agreed status, if there are the records of it and
  * nobody wants to see it all. */
-static void
-begin_base(struct folder *f)
+void
+folder_base(struct folder *f)
 {
 	const struct head *h = &f->head;
 
@@ -177,12 +175,10 @@ begin_base(struct folder *f)
 	}
 }
 
-enum err
-folder_begin(struct folder *f, struct imap_conn *conn,
+void
+folder_clear(struct folder *f, struct imap_conn *conn,
 	const struct folder_job *job)
 {
-	enum err e;
-
 	memset(f, 0, offsetof(struct folder, sets));
 	folder_arena_drop(f);
 	POISON(f->windows, sizeof(f->windows));
@@ -196,6 +192,17 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 		.pull_deletes = job->pull_deletes,
 		.push_deletes = job->push_deletes,
 		.permanent = IMAP_FLAGS_SYSTEM};
+	f->table.fd = f->journal.fd = FS_NONE;
+	f->heap.names = f->heap.hosts = FS_NONE;
+}
+
+enum err
+folder_begin(struct folder *f, struct imap_conn *conn,
+	const struct folder_job *job)
+{
+	enum err e;
+
+	folder_clear(f, conn, job);
 	folder_spills_begin(f);
 	f->boot_known = sys_boot_id(f->boot_id);
 	e = open_state(f);
@@ -206,9 +213,12 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 		e = open_box(f);
 	}
 	if (e == ERR_OK) {
-		begin_base(f);
+		folder_base(f);
 		folder_tmp_clean(f);
 		e = folder_select_begin(f);
+	}
+	if (CFG_AHEAD) {
+		e = folder_ahead_begun(f, e);
 	}
 	if (e == ERR_AGAIN) {
 		e = err_set(ERR_NET, "the connection is not idle");
@@ -383,7 +393,8 @@ folder_events(struct folder *f)
 		if (f->draining) {
 			continue;
 		}
-		e = dispatch(f, ev);
+		e = CFG_AHEAD && f->back > FOLDER_BACK_OWN
+			? folder_ahead_event(f, ev) : dispatch(f, ev);
 		if (e != ERR_OK && e != ERR_AGAIN) {
 			return e;
 		}
@@ -544,6 +555,9 @@ drain(struct folder *f)
 		return f->err;
 	}
 	f->draining = true;
+	if (CFG_AHEAD && folder_ahead_back(f)) {
+		imap_ahead_drop(f->conn); /* all of it */
+	}
 	e = folder_events(f);
 	if (e != ERR_OK && e != ERR_AGAIN) {
 		return f->err;
@@ -570,8 +584,12 @@ folder_step(struct folder *f, int64_t now_ms)
 		return imap_conn_busy(f->conn) ? e : ERR_END;
 	}
 	if (e == ERR_OK || e == ERR_AGAIN) {
-		enum err ran = run_phase(f);
+		enum err ran = CFG_AHEAD && folder_ahead_back(f)
+			? folder_ahead_step(f) : run_phase(f);
 
+		if (CFG_AHEAD && f->conn->wanted && ran == ERR_AGAIN) {
+			ran = ERR_OK; /* goes back for it */
+		}
 		e = ran == ERR_AGAIN ? (moved == ERR_OK ? ERR_OK : e) : ran;
 	}
 	if (e != ERR_OK && e != ERR_AGAIN && e != ERR_END) {

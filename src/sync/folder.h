@@ -52,6 +52,7 @@ struct folder_job {
 	/* So often all is listed, whatever a delta says; and where there is no
 	 * HIGHESTMODSEQ, which would tell changes of flags. */
 	uint32_t audit_s, flag_check_s;
+	bool quiet; /* nothing is going to be sent behind the listing */
 };
 
 struct folder_stats {
@@ -207,6 +208,7 @@ struct folder {
 	bool left;
 	bool agreed; /* it was written, or is what it was */
 	bool retry;  /* SELECT again: what it was asked with is not known */
+	uint8_t back; /* on its way back to its mailbox (folder_ahead.c) */
 
 	/* its places */
 	struct maildir box;
@@ -397,7 +399,8 @@ struct folder {
 	char walk_buf[CFG_FILE_BUF];
 };
 
-/* Starts; conn is ready and has nothing in flight. */
+/* Starts; conn is ready and has nothing in flight but what is ahead
+ * (imap_ahead_replay). */
 enum err folder_begin(struct folder *f, struct imap_conn *conn,
 	const struct folder_job *job);
 /* ERR_OK: progress; ERR_AGAIN: waits for the connection; ERR_END: done;
@@ -410,6 +413,16 @@ void folder_stop(struct folder *f);
 /* The bodies of all that can be new, so far as the job tells it, come in the
  * flight of the listing: few messages cost no further wait. */
 bool folder_fresh_covers(const struct folder *f);
+
+/* folder_ahead.c (CFG_AHEAD) */
+/* The lines that folder_begin() would send. Nothing is sent or opened; f is
+ * free before and after. ERR_LIMIT: none that can be sent ahead. */
+enum err folder_ahead_lines(struct folder *f, struct imap_conn *conn,
+	const struct folder_job *job, struct buf *out);
+/* It has sent all that it is going to, as far as can be seen: the lines of the
+ * next folder may follow. */
+bool folder_ahead_ready(const struct folder *f);
+
 /* Closes everything; what was done is recorded. Returns the error, already
  * logged, of a last flush that failed. */
 enum err folder_end(struct folder *f);

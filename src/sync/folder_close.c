@@ -58,6 +58,12 @@ folder_closing_send(struct folder *f)
 	return e;
 }
 
+bool
+folder_closing_asked(const struct folder *f)
+{
+	return f->closing.step == ASKED && !f->closing.failed;
+}
+
 void
 folder_closing_early(struct folder *f)
 {

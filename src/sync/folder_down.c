@@ -154,6 +154,16 @@ begin(struct folder *f)
 	return e;
 }
 
+bool
+folder_down_last(const struct folder *f)
+{
+	const struct want_set *w = f->sets;
+
+	return f->down.begun && (f->down.left == 0 || f->down.at == 0) &&
+		f->down.again_at == f->down.again_n &&
+		(w[0].n == 0 || w[0].busy) && (w[1].n == 0 || w[1].busy);
+}
+
 enum err
 folder_down_step(struct folder *f)
 {

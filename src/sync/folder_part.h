@@ -27,6 +27,27 @@ enum err folder_sort_table(struct folder *f);
 void folder_enter(struct folder *f, enum folder_phase phase);
 enum err folder_events(struct folder *f); /* pulls all that are there */
 void folder_message_failed(struct folder *f, uint32_t uid, const char *what);
+/* Everything as before the beginning; and, the head being loaded, from where
+ * a delta counts. */
+void folder_clear(struct folder *f, struct imap_conn *conn,
+	const struct folder_job *job);
+void folder_base(struct folder *f);
+
+/* folder_ahead.c: the mailbox of another folder is selected, and this one has
+ * something to send. It lets its own answers come, then those of the others,
+ * and selects its mailbox again. */
+enum {
+	FOLDER_BACK_NONE,
+	FOLDER_BACK_OWN,
+	FOLDER_BACK_OTHERS,
+	FOLDER_BACK_SELECT,
+	FOLDER_BACK_KNOWN /* it is the same mailbox */
+};
+/* At the end of folder_begin(), which came to e. */
+enum err folder_ahead_begun(struct folder *f, enum err e);
+bool folder_ahead_back(const struct folder *f); /* on its way back */
+enum err folder_ahead_step(struct folder *f);
+enum err folder_ahead_event(struct folder *f, const struct imap_event *ev);
 
 /* Whose a folder's state is: MD5 of server, user and mailbox. */
 void folder_identity(const struct folder_job *job, struct span remote,
@@ -146,6 +167,7 @@ enum err folder_closing_send(struct folder *f);
 void folder_closing_early(struct folder *f);
 enum err folder_closing_event(struct folder *f, const struct imap_event *ev);
 void folder_closing_end(struct folder *f);
+bool folder_closing_asked(const struct folder *f); /* all of it was sent */
 /* *same: records and server are the same now, and f->head says how. ERR_AGAIN
  * until that is known. */
 enum err folder_closing_step(struct folder *f, bool *same);
@@ -210,6 +232,7 @@ void folder_fresh_end(struct folder *f); /* removes what was not taken */
 enum err folder_down_arrived(struct folder *f, const struct want *w,
 	const struct fresh_body *b);
 enum err folder_down_step(struct folder *f);
+bool folder_down_last(const struct folder *f); /* no further set is to be sent */
 enum err folder_down_event(struct folder *f, const struct imap_event *ev);
 
 /* folder_place.c: files of a group get their UIDs; they become records */

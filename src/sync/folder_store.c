@@ -47,17 +47,20 @@ send_one(struct folder *f, uint32_t *at)
 {
 	bool add = f->store_mask < 32;
 	uint32_t mask = f->store_mask & 31, n;
-	enum err e = imap_begin(f->conn, IMAP_CMD_STORE, f->store_mask);
+	enum err e;
 
+	while (*at < f->pend_n && change(&f->pend[*at], add) != mask) {
+		++*at;
+	}
+	if (*at == f->pend_n) {
+		return ERR_OK;
+	}
+	e = imap_begin(f->conn, IMAP_CMD_STORE, f->store_mask);
 	if (e != ERR_OK) {
 		return e;
 	}
 	imap_text(f->conn, "UID STORE ");
 	n = put_set(f, add, mask, at);
-	if (n == 0) {
-		imap_drop(f->conn);
-		return ERR_OK;
-	}
 	imap_text(f->conn, add ? " +FLAGS.SILENT " : " -FLAGS.SILENT ");
 	imap_flags(f->conn, mask);
 	e = imap_end(f->conn, n * 64);

@@ -1,0 +1,257 @@
+/*
+ * lane_ahead: the folders that a lane does next, and their first commands on
+ * the line while the one before is at work.
+ *
+ * How many: CFG_AHEAD, but no more than this lane's share of the folders that
+ * are left, or the others would have nothing to do. Behind a folder of which
+ * nothing is known but changes of the server's (job.quiet) the next one goes
+ * out at once, else when it has sent its last command.
+ */
+#include <string.h>
+
+#include "app/account.h"
+
+#if CFG_AHEAD
+
+static bool
+pack(const struct folder_entry *f, struct lane_next *to)
+{
+	size_t remote = strlen(f->remote) + 1, local = strlen(f->local) + 1;
+
+	if (remote + local > sizeof(to->names)) {
+		return false;
+	}
+	to->attrs = f->attrs;
+	to->uidnext = f->uidnext;
+	to->has_remote = f->has_remote;
+	to->has_local = f->has_local;
+	to->has_state = f->has_state;
+	memcpy(to->names, f->remote, remote);
+	memcpy(to->names + remote, f->local, local);
+	return true;
+}
+
+static void
+unpack(const struct lane_next *f, struct folder_entry *to)
+{
+	size_t remote = strlen(f->names) + 1;
+
+	to->attrs = f->attrs;
+	to->uidnext = f->uidnext;
+	to->has_remote = f->has_remote;
+	to->has_local = f->has_local;
+	to->has_state = f->has_state;
+	memcpy(to->remote, f->names, remote);
+	memcpy(to->local, f->names + remote, strlen(f->names + remote) + 1);
+}
+
+/* What is ahead has been given up? */
+static void
+forget(struct lane *l)
+{
+	for (uint32_t i = 0; i < l->next_n && l->conn.fence == 0; i++) {
+		l->ahead[i].tag = 0;
+	}
+}
+
+void
+lane_ahead_take(struct lane *l)
+{
+	l->own.tag = 0;
+	if (l->next_n == 0) {
+		return;
+	}
+	forget(l);
+	unpack(&l->next[0], &l->entry);
+	l->own = l->ahead[0];
+	l->next_n--;
+	memmove(l->next, l->next + 1, l->next_n * sizeof(l->next[0]));
+	memmove(l->ahead, l->ahead + 1, l->next_n * sizeof(l->ahead[0]));
+	account_title(&l->entry, l->title, sizeof(l->title));
+	l->chosen = true;
+	l->account->folder_no++;
+}
+
+bool
+lane_ahead_waits(const struct lane *l)
+{
+	return l->next_n > 0;
+}
+
+/* Its share of what is left in the list. */
+static uint32_t
+depth(const struct lane *l)
+{
+	const struct account *a = l->account;
+	uint32_t lanes = a->options->lanes;
+
+	if (a->conf.max_lanes != 0 && a->conf.max_lanes < lanes) {
+		lanes = a->conf.max_lanes;
+	}
+	lanes = (a->left + a->have) / (lanes > 0 ? lanes : 1);
+	return lanes < CFG_AHEAD ? lanes : CFG_AHEAD;
+}
+
+/* Nothing has changed here, and what the server has to tell comes in the first
+ * flight: the folder that was just looked at, or has begun, sends nothing
+ * else. A guess, by what STATUS and the stamps say. */
+static bool
+quiet(const struct lane *l, const struct folder_entry *e)
+{
+	const struct folders_now *now = &l->account->now;
+	const struct folder *f = &l->folder;
+	const struct head *h = &f->head;
+	struct maildir_stamp stamp;
+
+	return f->list.kind == LIST_QRESYNC && h->stamp_clean &&
+		((e->uidnext != 0 && e->uidnext <= f->base.uidnext) ||
+			folder_fresh_covers(f)) && now->has_boot_id &&
+		memcmp(h->boot_id, now->boot_id, 16) == 0 &&
+		maildir_trust_stamp(&now->trust, e->local, &stamp) == ERR_OK &&
+		memcmp(h->stamp, stamp.sub, sizeof(stamp.sub)) == 0;
+}
+
+static void
+make_lines(struct lane *l, const struct folder_entry *f, struct lane_ahead *to)
+{
+	fs_fd state = FS_NONE;
+	struct folder_job job;
+	struct buf b;
+
+	to->tag = 0;
+	to->n = 0;
+	to->refused = l->conn.refused;
+	to->quiet = false;
+	if (f->has_state &&
+		lane_folder_state(l, f, false, &state) != ERR_OK) {
+		return;
+	}
+	job = lane_folder_job(l, f, state);
+	BUF_INIT(&b, to->lines);
+	if (imap_enable(&l->conn) == ERR_OK &&
+		folder_ahead_lines(&l->folder, &l->conn, &job, &b) == ERR_OK) {
+		to->n = b.n;
+		to->quiet = quiet(l, f);
+	}
+	fs_close(&state);
+}
+
+enum err
+lane_ahead_fill(struct lane *l)
+{
+	struct account *a = l->account;
+	uint32_t n = l->next_n;
+	enum err e;
+
+	if (n >= depth(l) || (n > 0 && l->ahead[n - 1].n == 0)) {
+		return ERR_END;
+	}
+	e = account_look(a);
+	if (e == ERR_OK && a->have) {
+		if (!pack(&a->entry, &l->next[n])) {
+			return ERR_END;
+		}
+		make_lines(l, &a->entry, &l->ahead[n]);
+		a->have = false;
+		l->next_n++;
+	}
+	return e;
+}
+
+void
+lane_ahead_begin(struct lane *l)
+{
+	if (l->own.tag != 0) {
+		imap_ahead_replay(&l->conn,
+			(struct span){l->own.lines, l->own.n}, l->own.tag,
+			l->next_n > 0 ? l->ahead[0].tag : 0);
+		l->own.tag = 0;
+	}
+}
+
+void
+lane_ahead_drop(struct lane *l)
+{
+	if (l->own.tag != 0) {
+		imap_ahead_drop(&l->conn);
+		l->drops = true;
+		l->own.tag = 0;
+	}
+}
+
+enum err
+lane_ahead_drop_step(struct lane *l, int64_t now_ms)
+{
+	struct imap_event *ev;
+	enum err e = imap_conn_step(&l->conn, now_ms), got = e;
+
+	while (got == ERR_OK || got == ERR_AGAIN) {
+		got = imap_conn_next(&l->conn, &ev);
+		if (got != ERR_OK) {
+			break;
+		}
+		e = ERR_OK;
+	}
+	if (got == ERR_AGAIN && !imap_conn_busy(&l->conn)) {
+		l->drops = false;
+		return ERR_OK;
+	}
+	return got == ERR_AGAIN ? e : got;
+}
+
+void
+lane_ahead_begun(struct lane *l)
+{
+	l->job.quiet = l->folder.err == ERR_OK && quiet(l, &l->entry);
+	lane_ahead_step(l);
+}
+
+void
+lane_ahead_step(struct lane *l)
+{
+	bool after = folder_ahead_ready(&l->folder);
+
+	forget(l);
+	for (uint32_t i = 0; i < l->next_n && after; i++) {
+		struct lane_ahead *to = &l->ahead[i];
+
+		after = to->tag != 0 || (to->n > 0 &&
+			to->refused == l->conn.refused &&
+			imap_ahead_send(&l->conn,
+				(struct span){to->lines, to->n},
+				&to->tag) == ERR_OK);
+		after = after && to->quiet;
+	}
+}
+
+void
+lane_ahead_clear(struct lane *l)
+{
+	l->next_n = 0;
+	l->own.tag = 0;
+}
+
+void
+lane_ahead_reset(struct lane *l)
+{
+	l->own.tag = 0;
+	for (uint32_t i = 0; i < l->next_n; i++) {
+		l->ahead[i] = (struct lane_ahead){.tag = 0};
+	}
+}
+
+bool
+lane_ahead_give(struct lane *l)
+{
+	struct account *a = l->account;
+
+	if (l->next_n == 0) {
+		return false;
+	}
+	unpack(&l->next[--l->next_n], &a->entry);
+	account_title(&a->entry, a->title, sizeof(a->title));
+	a->have = true;
+	return true;
+}
+
+#endif
