@@ -170,6 +170,13 @@
 #define CFG_WINDOWS 4
 #endif
 
+/* Gaps between the UIDs of a folder from which on messages that vanished are
+ * counted in ranges before they are searched, where a server has CONDSTORE and
+ * ESEARCH but no QRESYNC (Gmail). 0 searches at once. */
+#ifndef CFG_SEARCH_GAPS
+#define CFG_SEARCH_GAPS 20000
+#endif
+
 /* Pending results (renames, stores, downloads) that wait for one flush to
  * become records. Costs 64 bytes each per connection. */
 #ifndef CFG_RING
@@ -420,6 +427,9 @@
 #endif
 #if CFG_WINDOWS < 1 || CFG_WINDOWS > 16
 #error "CFG_WINDOWS must be 1 to 16"
+#endif
+#if CFG_SEARCH_GAPS < 0 || CFG_SEARCH_GAPS > 1000000
+#error "CFG_SEARCH_GAPS must be 0 to 1000000"
 #endif
 #if CFG_RING < 32 || CFG_RING > 65536
 #error "CFG_RING must be 32 to 65536"

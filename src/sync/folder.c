@@ -373,6 +373,7 @@ dispatch(struct folder *f, const struct imap_event *ev)
 		return f->phase == FOLDER_DELETE ? folder_delete_event(f, ev)
 						 : folder_list_event(f, ev);
 	case IMAP_EV_ESEARCH:
+	case IMAP_EV_ESEARCH_END:
 		return ev->cmd == IMAP_CMD_SEARCH ? folder_list_event(f, ev)
 						  : ERR_OK;
 	case IMAP_EV_TAGGED:

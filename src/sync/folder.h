@@ -251,6 +251,8 @@ struct folder {
 		/* of a delta */
 		bool changed_sent, changed_done;
 		bool searched, search_sent, search_done;
+		bool cut; /* see folder_ranges.c */
+		uint32_t ranges, counting, uncounted;
 		uint32_t fresh;	    /* from the base's uidnext on */
 		uint32_t exists;    /* when all of it was there */
 		uint32_t run_lo, run_hi; /* of a search, not yet put */
@@ -391,7 +393,8 @@ struct folder {
 	uint32_t used[CFG_UPLOADS];
 	struct pend pend[CFG_RING];
 	uint8_t arena[CFG_SORT_ARENA];
-	uint8_t windows[CFG_WINDOWS][CFG_WINDOW * LISTED_REC];
+	_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
+		[CFG_WINDOW * LISTED_REC]; /* or ranges of a search */
 	uint8_t open_arena[CFG_WINDOW * LISTED_REC];
 	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
 	uint8_t names_buf[CFG_FILE_BUF], fresh_buf[CFG_FILE_BUF];

@@ -208,8 +208,8 @@ into_window(struct folder *f, const struct imap_event *ev)
 	}
 }
 
-static enum err
-put_range(struct folder *f, uint32_t lo, uint32_t hi)
+enum err
+folder_list_range(struct folder *f, uint32_t lo, uint32_t hi)
 {
 	uint8_t rec[LISTED_REC];
 
@@ -230,7 +230,7 @@ range(struct folder *f, uint32_t lo, uint32_t hi)
 		return ERR_OK; /* that part is listed */
 	}
 	if (f->list.kind == LIST_QRESYNC) {
-		return put_range(f, lo, hi);
+		return folder_list_range(f, lo, hi);
 	}
 	/* A search says numbers: most of them follow each other. */
 	if (f->list.run_lo != 0 && lo == f->list.run_hi + 1) {
@@ -238,7 +238,8 @@ range(struct folder *f, uint32_t lo, uint32_t hi)
 		return ERR_OK;
 	}
 	if (f->list.run_lo != 0) {
-		enum err e = put_range(f, f->list.run_lo, f->list.run_hi);
+		enum err e = folder_list_range(f, f->list.run_lo,
+			f->list.run_hi);
 
 		if (e != ERR_OK) {
 			return e;
@@ -275,11 +276,22 @@ vanished(struct folder *f, const struct imap_event *ev)
 static enum err
 search_done(struct folder *f, const struct imap_event *ev)
 {
+	enum err e = ERR_OK;
+
+	if (CFG_SEARCH_GAPS > 0 && ev->cookie > 0) {
+		folder_ranges_event(f, ev);
+		return ERR_OK;
+	}
 	f->list.search_done = true;
 	if (ev->status == IMAP_OK) {
-		return f->list.run_lo == 0 ? ERR_OK
-			: put_range(f, f->list.run_lo, f->list.run_hi);
+		if (f->list.run_lo != 0) {
+			e = folder_list_range(f, f->list.run_lo,
+				f->list.run_hi);
+		}
+		return CFG_SEARCH_GAPS > 0 && e == ERR_OK
+			? folder_ranges_end(f) : e;
 	}
+	f->list.ranges = 0;
 	if (ev->status == IMAP_BAD &&
 		imap_conn_has(f->conn, IMAP_CAP(ESEARCH))) {
 		imap_conn_refuse(f->conn, IMAP_CAP(ESEARCH));
@@ -334,6 +346,11 @@ folder_list_event(struct folder *f, const struct imap_event *ev)
 	case IMAP_EV_SEARCH:
 	case IMAP_EV_ESEARCH:
 		return f->list.search_sent ? range(f, ev->lo, ev->hi) : ERR_OK;
+	case IMAP_EV_ESEARCH_END:
+		if (CFG_SEARCH_GAPS > 0) {
+			folder_ranges_event(f, ev);
+		}
+		return ERR_OK;
 	default:
 		break;
 	}
@@ -441,8 +458,13 @@ send_search(struct folder *f)
 		return e;
 	}
 	imap_text(f->conn, imap_conn_has(f->conn, IMAP_CAP(ESEARCH))
-		? "UID SEARCH RETURN (ALL) UID 1:" : "UID SEARCH UID 1:");
-	imap_number(f->conn, f->base.uidnext - 1);
+		? "UID SEARCH RETURN (ALL) UID " : "UID SEARCH UID ");
+	if (CFG_SEARCH_GAPS > 0 && f->list.ranges > 0) {
+		folder_ranges_set(f);
+	} else {
+		imap_text(f->conn, "1:");
+		imap_number(f->conn, f->base.uidnext - 1);
+	}
 	f->list.search_sent = true;
 	return imap_end(f->conn, 1 << 20);
 }
@@ -463,8 +485,11 @@ look_for_gone(struct folder *f)
 	if (f->list.search_sent) {
 		return ERR_AGAIN;
 	}
-	f->list.searched = true;
-	e = send_search(f);
+	e = CFG_SEARCH_GAPS > 0 ? folder_ranges_step(f) : ERR_OK;
+	if (e == ERR_OK) {
+		f->list.searched = true;
+		e = send_search(f);
+	}
 	return e == ERR_OK ? ERR_AGAIN : e;
 }
 

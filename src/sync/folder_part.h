@@ -80,6 +80,16 @@ void folder_list_end(struct folder *f);
 /* "UID FETCH lo:hi", of a command that has no longer line than this. */
 #define FOLDER_FETCH_LINE 128
 void folder_fetch_range(struct folder *f, uint32_t lo, uint32_t hi);
+/* UIDs that are gone (QRESYNC), or that are there (a search), as one record. */
+enum err folder_list_range(struct folder *f, uint32_t lo, uint32_t hi);
+
+/* folder_ranges.c (CFG_SEARCH_GAPS): counts before it searches. Step: ERR_AGAIN
+ * while it counts, ERR_OK when the search is to be sent, of folder_ranges_set()
+ * if list.ranges is not 0. End: what needs no search is there. */
+enum err folder_ranges_step(struct folder *f);
+void folder_ranges_event(struct folder *f, const struct imap_event *ev);
+void folder_ranges_set(struct folder *f);
+enum err folder_ranges_end(struct folder *f);
 
 /* folder_local.c: scan of the Maildir, names */
 void folder_spills_begin(struct folder *f);

@@ -16,6 +16,7 @@ from wherry import Wherry
 
 assert settled  # an upload in doubt waits a second here, too
 
+GIVEN = "WHERRY" in os.environ
 ITEMS = "(MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)"
 
 
@@ -141,6 +142,54 @@ def test_deletes_not_carried_over(make, side):
         assert len(w.local.files()) == 5 + (side == "remote")
         assert len(b.messages()) == 5 + (side == "local")
         assert {m.flags for m in b.messages()} == here == {"", "S"}
+
+
+@pytest.fixture
+def gappy(build, monkeypatch):
+    """A folder with 20 gaps counts as one with very many."""
+    if GIVEN:
+        pytest.skip("a program of ours is needed")
+    monkeypatch.setenv("WHERRY", build(
+        "gaps", "-DCFG_SEARCH_GAPS=20 -DCFG_APPEND_SETTLE_S=1"))
+
+
+def searches(r):
+    return [c for c in sent(r) if c.startswith("UID SEARCH")]
+
+
+def test_ranges(servers, make, gappy):
+    """Counted first, and only where something is missing it is asked what is
+    left; not if a single answer is shorter, or if too much is gone."""
+    w = make(server=servers(**KINDS["condstore"]))
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(300))
+        b.delete(list(range(3, 60, 3)))
+        w.sync()  # 19 gaps
+        b.delete([100])
+        r = w.sync("-d", "imap")
+        assert searches(r) == ["UID SEARCH RETURN (ALL) UID 1:300"]
+        b.delete([1, 150, 299, 300])
+        b.append(message("new"))
+        b.store([2, 151], "+F")
+        r = w.sync("-d", "imap")
+        counts, last = searches(r)[:-1], searches(r)[-1]
+        assert 50 < len(counts) <= 64
+        assert sum(c.startswith("SELECT") for c in sent(r)) == 1
+        assert all("(COUNT)" in c for c in counts)
+        m = re.match(r"UID SEARCH RETURN \(ALL\) UID "
+                     r"1:(\d+),(\d+):(\d+),(\d+):300$", last)
+        assert m, last
+        one, lo, hi, end = map(int, m.groups())
+        assert one <= 10 and lo <= 150 <= hi <= lo + 10 and end >= 290
+        agreed(w)
+        b.delete([200, 201])  # next to each other: one range, or two
+        r = w.sync("-d", "imap")
+        assert len(searches(r)) > 50
+        assert searches(r)[-1].count(":") == 1
+        b.delete(list(range(202, 240, 2)))
+        r = w.sync("-d", "imap")
+        assert searches(r) == ["UID SEARCH RETURN (ALL) UID 1:301"]
+        w.quiet()
 
 
 def test_bytes_of_20000(w):
@@ -289,6 +338,44 @@ def test_lies(case, tier, name):
     c.disturb()
     c.s.edit = {**LIES, **QRESYNC_LIES, **CONDSTORE_LIES}[name]
     c.run(BAD + (0,))
+    c.heal()
+
+
+def count_of(text):
+    """Other numbers than those that were asked for."""
+    return on("UID SEARCH", lambda cmd, out: [
+        re.sub(rb"COUNT \d+", text, o) for o in out])
+
+
+COUNT_LIES = {
+    "honest": None,
+    "too-few": count_of(b"COUNT 0"),
+    "too-many": count_of(b"COUNT 4294967295"),
+    "junk": count_of(b"COUNT x"),
+    "missing": count_of(b"MAX 1"),
+    "as-if-all": count_of(b"COUNT 1"),
+    "also-all": count_of(b"COUNT 1 ALL 1:4000000000"),
+    "another-tag": on("UID SEARCH", sub(rb'TAG "w\d+"', b'TAG "w1"')),
+    "no": on("UID SEARCH", lambda cmd, out: [cmd.tag + b" NO no\r\n"]
+             if b"COUNT" in cmd.rest else out),
+    "bad": on("UID SEARCH", lambda cmd, out: [cmd.tag + b" BAD no\r\n"]
+              if b"RETURN" in cmd.rest else out),
+    "search-no": on("UID SEARCH", lambda cmd, out: [cmd.tag + b" NO no\r\n"]
+                    if b"COUNT" not in cmd.rest else out),
+}
+
+
+@pytest.mark.parametrize("name", COUNT_LIES)
+def test_lies_about_counts(case, gappy, name):
+    c = case(tracked.CONDSTORE)
+    for i in range(24):  # a gap before each
+        c.inbox.uidnext += 2
+        c.inbox.add(message("m%d" % i))
+    c.w.run()
+    c.disturb()
+    c.s.edit = COUNT_LIES[name]
+    c.run(BAD + (0,))
+    assert c.s.received.count(b"(COUNT)") in (24, 48)  # a pass more
     c.heal()
 
 

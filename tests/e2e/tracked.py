@@ -2,7 +2,7 @@
 did to its messages between two commands."""
 import re
 
-from hostile import CAPS, Imap
+from hostile import CAPS, Imap, expand
 
 QRESYNC = CAPS + " ENABLE CONDSTORE QRESYNC ESEARCH"
 CONDSTORE = CAPS + " CONDSTORE ESEARCH"
@@ -80,11 +80,13 @@ class Tracked(Imap):
             conn.folder.mails.remove(m)
 
     def do_uid_search(self, conn, cmd, out):
-        m = re.match(rb"(RETURN \(ALL\) )?UID 1:(\d+)$", cmd.rest)
+        m = re.match(rb"(?:RETURN \((\w+)\) )?UID (\S+)$", cmd.rest)
         if not m:
             return super().do_uid_search(conn, cmd, out)
+        what, among = m.group(1), expand(m.group(2))
         uids = [b"%d" % x.uid for x in conn.folder.mails
-                if x.uid <= int(m.group(2))]
-        out.append(b'* ESEARCH (TAG "%s") UID%s\r\n' % (
-            cmd.tag, b" ALL " + b",".join(uids) if uids else b"")
-            if m.group(1) else b" ".join([b"* SEARCH"] + uids) + b"\r\n")
+                if any(lo <= x.uid <= hi for lo, hi in among)]
+        found = (b" COUNT %d" % len(uids) if what == b"COUNT" else
+                 b" ALL " + b",".join(uids) if uids else b"")
+        out.append(b'* ESEARCH (TAG "%s") UID%s\r\n' % (cmd.tag, found)
+                   if what else b" ".join([b"* SEARCH"] + uids) + b"\r\n")
