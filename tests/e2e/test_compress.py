@@ -241,7 +241,8 @@ def test_bomb(make):
         while True:
             z.sock.sendall(piece)
     with mock(then=then) as m:
-        w = make(server=m, tls="plain", general={"socktimeout": "1"})
+        w = make(server=m, tls="plain", general={"socktimeout": "1"},
+                 remote={"retrycount": 0})
         r = w.run("--stats", code=TEMPORARY, timeout=40)
     assert "not answered" in r.text
     assert number(r.text, "peak") is not None

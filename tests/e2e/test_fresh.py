@@ -275,7 +275,7 @@ def test_cut_off(make, server, how):
         w.sync()
         b.append(whole)
     with Proxy(server.port, delay_s=0.004) as proxy:
-        w.configure(remote={"remoteport": proxy.port})
+        w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
         if how is None:
             proxy.cut_down = len(whole) // 2
             w.run(code=75)
