@@ -132,6 +132,9 @@ class Courier(Foreign):
                               daemon=True)
         up.start()
         self.pump(ours, c, b"")
+        # Who is about to read from a number that is free again reads what is
+        # another connection's.
+        up.join()
         ours.close()
         p.wait()
         self.children.remove(p)
