@@ -254,6 +254,7 @@ def test_answer_lost(up):
             conn.close()
             raise EOFError
     u.s.take = take
+    u.w.configure(remote={"retrycount": 0})
     u.w.run(code=(1, 75))
     u.settle()
 
@@ -270,6 +271,7 @@ def test_cut_in_the_middle(up, at):
             conn.close()
             raise EOFError
     u.s.literal = literal
+    u.w.configure(remote={"retrycount": 0})
     u.w.run(code=(1, 75))
     assert len(u.inbox.mails) == 1 + (50 if at > 50 else 0)
     u.settle()
@@ -311,6 +313,7 @@ def test_file_changes_while_it_is_sent(up, more):
             else:
                 os.truncate(path, MIB)
     u.s.literal = literal
+    u.w.configure(remote={"retrycount": 0})
     r = u.w.run(code=(1, 75))
     assert "changed its size" in r.text, r
     assert "big" not in u.there()
