@@ -302,6 +302,20 @@ fill_compress(const struct fill *f, struct conf_account *a)
 }
 
 static enum err
+fill_retries(const struct fill *f, struct conf_account *a)
+{
+	enum err e;
+
+	a->retries = CFG_RECONNECT;
+	e = number(f, "retrycount", &a->retries);
+	if (!CFG_RECONNECT && a->retries > 0) {
+		log_msg(LOG_WARN, "retrycount: this wherry was built without "
+			"it (CFG_RECONNECT)");
+	}
+	return e;
+}
+
+static enum err
 fill_remote(struct conf *c, const char *section, bool gmail,
 	struct conf_account *a)
 {
@@ -310,11 +324,10 @@ fill_remote(struct conf *c, const char *section, bool gmail,
 	enum err e;
 
 	a->ssl = a->starttls = true;
-	a->retries = CFG_RECONNECT;
 	if ((e = text(&f, "remotehost", a->host, sizeof(a->host))) ||
 		(e = number(&f, "remoteport", &port)) ||
 		(e = number(&f, "maxconnections", &a->max_lanes)) ||
-		(e = number(&f, "retrycount", &a->retries)) ||
+		(e = fill_retries(&f, a)) ||
 		(e = text(&f, "remoteuser", a->user, sizeof(a->user))) ||
 		(e = yes_no(&f, "ssl", &a->ssl)) ||
 		(e = yes_no(&f, "starttls", &a->starttls)) ||

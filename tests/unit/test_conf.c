@@ -715,6 +715,11 @@ built_without(void **state)
 	assert_int_equal(account.compress, CONF_COMPRESS_YES);
 	assert_int_equal(strstr(logged, "CFG_COMPRESS") == NULL, CFG_COMPRESS);
 	stops(BASE "usecompression = fast\n", "not auto, yes or no");
+	open_text(BASE "retrycount = 2\n");
+	assert_int_equal(conf_account(&c, "X", &account), ERR_OK);
+	assert_int_equal(account.retries, 2);
+	assert_int_equal(strstr(logged, "CFG_RECONNECT") == NULL,
+		CFG_RECONNECT > 0);
 }
 
 static void
