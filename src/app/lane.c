@@ -20,7 +20,6 @@ enum err
 lane_connect(struct lane *l, int64_t now_ms)
 {
 	l->phase = LANE_CONNECT;
-	l->drops = false;
 	if (CFG_AHEAD) {
 		lane_ahead_reset(l);
 	}

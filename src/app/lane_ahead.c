@@ -228,12 +228,12 @@ void
 lane_ahead_clear(struct lane *l)
 {
 	l->next_n = 0;
-	l->own.tag = 0;
 }
 
 void
 lane_ahead_reset(struct lane *l)
 {
+	l->drops = false;
 	l->own.tag = 0;
 	for (uint32_t i = 0; i < l->next_n; i++) {
 		l->ahead[i] = (struct lane_ahead){.tag = 0};

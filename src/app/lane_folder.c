@@ -7,7 +7,7 @@
 #include "port/hash.h"
 
 static uint32_t
-offlineimap_validity(const struct lane *l, const char *remote)
+offlineimap_validity(const struct lane *l)
 {
 	const struct account *a = l->account;
 	char path[CFG_PATH + 512], text[32];
@@ -19,7 +19,7 @@ offlineimap_validity(const struct lane *l, const char *remote)
 	BUF_INIT(&b, path);
 	buf_fmt(&b, "%s/Repository-%s/FolderValidity/", a->options->metadata,
 		a->conf.remote_repo);
-	for (const char *c = remote; *c != '\0'; c++) {
+	for (const char *c = l->entry.remote; *c != '\0'; c++) {
 		buf_char(&b, *c == '/' ? '.' : *c);
 	}
 	buf_cstr(&b);
@@ -157,8 +157,7 @@ lane_folder_begin(struct lane *l)
 	if (e == ERR_OK) {
 		account_row_begin(a, &l->entry);
 		l->job = lane_folder_job(l, &l->entry, l->state);
-		l->job.known_validity = offlineimap_validity(l,
-			l->entry.remote);
+		l->job.known_validity = offlineimap_validity(l);
 		if (CFG_AHEAD) {
 			lane_ahead_begin(l);
 		}
