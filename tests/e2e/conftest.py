@@ -10,9 +10,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-pytest.register_assert_rewrite("mail", "wherry")
+pytest.register_assert_rewrite("mail", "memory", "wherry")
 
 import kinds  # noqa: E402
+import memory  # noqa: E402
 from cyrus import NotHere  # noqa: E402
 from dovecot import fast_dir  # noqa: E402
 from wherry import TOP, Wherry  # noqa: E402
@@ -105,6 +106,17 @@ def build():
                 env={"PATH": os.environ["PATH"]})
         return os.path.join(TOP, "build", name, "wherry")
     return get
+
+
+@pytest.fixture(scope="session")
+def peak_program(tmp_path_factory):
+    return memory.build(str(tmp_path_factory.mktemp("peak")))
+
+
+@pytest.fixture(scope="session")
+def peak(peak_program):
+    """peak(w, *args): (peak, own memory) of one run in KiB."""
+    return lambda w, *args: memory.peak(peak_program, w, *args)
 
 
 @pytest.fixture(scope="session")

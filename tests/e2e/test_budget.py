@@ -4,7 +4,6 @@ leaves in build/."""
 import glob
 import os
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -28,16 +27,7 @@ pytestmark = pytest.mark.skipif(
     reason="no static build (make size), or another one is tested")
 
 
-@pytest.fixture
-def program(tmp_path):
-    """peak.c, see there."""
-    path = str(tmp_path / "peak")
-    subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", path, os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "peak.c")], check=True)
-    return path
-
-
-def measure(w, program, name, monkeypatch):
+def measure(w, peak_program, name, monkeypatch):
     """{column of budget.txt: bytes} of one first sync."""
     binary = os.path.join(TOP, "build", name, "wherry-stripped")
     # A program that was just linked has dirty pages of its file.
@@ -46,17 +36,17 @@ def measure(w, program, name, monkeypatch):
     os.close(fd)
     monkeypatch.setenv("WHERRY", binary)
     path = os.path.join(w.dir, "peak.txt")
-    w.run(timeout=300, prefix=[program, path])
+    w.run(timeout=300, prefix=[peak_program, path])
     with open(path) as f:
         peak, _, dirty, stack = map(int, f.read().split())
     return {"peak": peak * 1024, "dirty": dirty * 1024, "stack": stack}
 
 
-def check_all(w, program, monkeypatch, what, count, builds=BUILDS,
+def check_all(w, peak_program, monkeypatch, what, count, builds=BUILDS,
               folders=("INBOX",)):
     over = []
     for name in builds:
-        got = measure(w, program, name, monkeypatch)
+        got = measure(w, peak_program, name, monkeypatch)
         assert sum(len(w.local.files(f)) for f in folders) == count
         line = "%s: peak %d KiB, private dirty %d KiB, stack %d" % (
             what, got["peak"] // 1024, got["dirty"] // 1024, got["stack"])
@@ -76,23 +66,23 @@ def check_all(w, program, monkeypatch, what, count, builds=BUILDS,
 
 
 @pytest.mark.slow
-def test_100000_messages(make, program, monkeypatch):
+def test_100000_messages(make, peak_program, monkeypatch):
     w = make()
     with w.box() as b:
         b.append_many(message("m%d" % i, 300) for i in range(100000))
-    check_all(w, program, monkeypatch, "100000-messages", 100000)
+    check_all(w, peak_program, monkeypatch, "100000-messages", 100000)
 
 
 @pytest.mark.slow
-def test_200_mib_message(make, program, monkeypatch):
+def test_200_mib_message(make, peak_program, monkeypatch):
     w = make()
     with w.box() as b:
         b.append(message("large", 200 << 20))
-    check_all(w, program, monkeypatch, "200-MiB-message", 1)
+    check_all(w, peak_program, monkeypatch, "200-MiB-message", 1)
 
 
 @pytest.mark.slow
-def test_many_folders(make, servers, program, monkeypatch):
+def test_many_folders(make, servers, peak_program, monkeypatch):
     """Every connection at work, compressed, where there are several."""
     builds = [name for name in BUILDS if name.endswith("-nas")]
     if not builds:
@@ -104,5 +94,5 @@ def test_many_folders(make, servers, program, monkeypatch):
             b.create(name)
             b.append_many((message("m%s-%d" % (name, i), 300)
                            for i in range(1000)), name)
-    check_all(w, program, monkeypatch, "20000-in-20-folders", 20000, builds,
-              names)
+    check_all(w, peak_program, monkeypatch, "20000-in-20-folders", 20000,
+              builds, names)

@@ -9,7 +9,6 @@ come to the same end.
 import os
 import re
 import shutil
-import subprocess
 import time
 
 import pytest
@@ -19,7 +18,6 @@ from hostile import Imap
 from mail import lf, message, subject
 from wherry import Wherry
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 N = 24
 KNOWN = ["m%d" % i for i in range(N)]
 END = {k: "" for k in KNOWN if k not in ("m2", "m4")}
@@ -31,14 +29,6 @@ def settled(soon, monkeypatch):
     """An upload in doubt is settled after a second, not a minute."""
     if "WHERRY" not in os.environ:
         monkeypatch.setenv("WHERRY", soon)
-
-
-@pytest.fixture(scope="session")
-def peak(tmp_path_factory):
-    program = str(tmp_path_factory.mktemp("peak") / "peak")
-    subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", program,
-                    os.path.join(HERE, "peak.c")], check=True)
-    return program
 
 
 class Case:
@@ -586,7 +576,7 @@ def endless(conn, start, block, limit):
     b"* 1 FETCH (UID 7 FLAGS () BODY[] {99999999999}\r\n",
     b"* LIST () \"/\" \"", b"* SEARCH ", b"* CAPABILITY ", b""])
 @pytest.mark.parametrize("block", [b"x", b"\\Seen ", b"1 ", b"(", b"{1}\r\nx"])
-def test_never_ending(case, peak, what, block):
+def test_never_ending(case, peak_program, what, block):
     c = case()
     c.w.configure(remote={"retrycount": 0})
     for i in range(3):
@@ -602,7 +592,7 @@ def test_never_ending(case, peak, what, block):
     c.s.take = take
     path = os.path.join(c.w.dir, "peak")
     start = time.time()
-    c.w.run(code=(1, 75), prefix=[peak, path])
+    c.w.run(code=(1, 75), prefix=[peak_program, path])
     assert time.time() - start < 20
     if "asan" not in os.environ.get("WHERRY", ""):
         with open(path) as f:

@@ -1,38 +1,14 @@
 """Memory does not grow with the mailbox or with a message."""
 import os
 import shutil
-import subprocess
 
 import pytest
 
 from mail import lf, message
+from memory import COARSE, EXACT, ITS_OWN
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 pytestmark = pytest.mark.skipif(
-    "asan" in os.environ.get("WHERRY", "") or bool(os.environ.get("WRAP")),
-    reason="sanitizers and wrappers have memory of their own")
-
-# The kernel's own count of the peak is coarse: two processors hold back up
-# to 32 pages each, and pages of shared libraries come in groups of 16.
-COARSE = 192
-EXACT = 64
-
-
-@pytest.fixture(scope="session")
-def peak(tmp_path_factory):
-    """peak(w, *args): (peak, own memory) of one run in KiB."""
-    program = str(tmp_path_factory.mktemp("peak") / "peak")
-    subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", program,
-                    os.path.join(HERE, "peak.c")], check=True)
-
-    def get(w, *args):
-        path = os.path.join(w.dir, "peak.kib")
-        w.run(*args, timeout=300, prefix=[program, path])
-        with open(path) as f:
-            both = tuple(map(int, f.read().split()))[:2]
-        assert min(both) > 0
-        return both
-    return get
+    ITS_OWN, reason="sanitizers and wrappers have memory of their own")
 
 
 def all_runs(make, peak, n, user):
