@@ -279,11 +279,18 @@ logged_in(struct imap_conn *c)
 	return ask_capabilities(c, CONN_CAPABILITY_AFTER);
 }
 
+/* STARTTLS is on by default: on a stream that is TLS already it says nothing. */
+static bool
+to_secure(const struct imap_conn *c)
+{
+	return c->login->starttls && !io_is_tls(&c->io);
+}
+
 /* Capabilities of the unauthenticated state are known: secure or log in. */
 static enum err
 secure_or_log_in(struct imap_conn *c)
 {
-	if (!c->login->starttls || io_is_tls(&c->io)) {
+	if (!to_secure(c)) {
 		return log_in(c);
 	}
 	if (!imap_conn_has(c, IMAP_CAP(STARTTLS))) {
@@ -333,8 +340,8 @@ greeting(struct imap_conn *c)
 	if (c->ev.status != IMAP_OK) {
 		return err_set(ERR_NET, "%s: %s", c->login->host, c->text);
 	}
-	if (c->got_caps && (!c->login->starttls ||
-		imap_conn_has(c, IMAP_CAP(STARTTLS)))) {
+	if (c->got_caps &&
+		(!to_secure(c) || imap_conn_has(c, IMAP_CAP(STARTTLS)))) {
 		return secure_or_log_in(c);
 	}
 	return ask_capabilities(c, CONN_CAPABILITY);

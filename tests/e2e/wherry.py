@@ -104,7 +104,7 @@ class Wherry:
         for part, values in options.items():
             self.options[part].update(values)
         port, ssl, starttls = {
-            "imaps": (self.server.tls_port, "yes", "no"),
+            "imaps": (self.server.tls_port, None, None),  # the defaults
             "starttls": (self.server.port, "no", "yes"),
             "plain": (self.server.port, "no", "no")}[self.tls]
         sections = [
