@@ -6,8 +6,21 @@ mkdir -p $log
 passed=0
 failed=0
 skipped=0
+cores=$(nproc 2>/dev/null || echo 2)
+memory=${TMPDIR:-/tmp}
+[ ! -w /dev/shm ] || memory=/dev/shm
+since=$(date +%s)
+: >$log/times
+
+# What was done since the last time, in seconds.
+took() { # took WHAT
+	now=$(date +%s)
+	echo "$((now - since)) $1" >>$log/times
+	since=$now
+}
 
 count() { # count PASSED FAILED WHAT
+	took "$3"
 	passed=$((passed + $1))
 	failed=$((failed + $2))
 	if [ "$2" -gt 0 ]; then
@@ -32,7 +45,16 @@ one() {
 build() { # build VARIANT MAKE-ARGUMENTS...
 	name=build-$1
 	shift
-	one "$name" make --no-print-directory -s -k -j2 "$@"
+	one "$name" make --no-print-directory -s -k -j"$cores" "$@"
+}
+
+# What took longest, if it was long; the whole list is in build/check/times.
+longest() {
+	sort -rn $log/times | awk '{ s += $1 } NR <= 24 { top[NR] = $0 }
+		END { if (s < 300) exit
+			for (i = 1; i <= NR && i <= 24; i++) {
+				print "    seconds: " top[i] }
+			print "    seconds: " s " in all" }'
 }
 
 # A cmocka program: its own count, and one failure more if it died.
@@ -42,7 +64,11 @@ cmocka() { # cmocka PROGRAM LABEL [WRAPPER...]
 	shift 2
 	out=$log/$(echo "$label" | tr ' /' '--').log
 	timeout 300 "$@" "$prog" >"$out" 2>&1
-	rc=$?
+	cmocka_said $?
+}
+
+cmocka_said() { # cmocka_said EXIT-CODE, of what is called $label, from $out
+	rc=$1
 	p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$out" |
 		awk '{ s += $1 } END { print s + 0 }')
 	f=$(sed -n 's/^\[  FAILED  \].* \([0-9]*\) test(s), listed.*/\1/p' \
@@ -67,19 +93,34 @@ cmocka() { # cmocka PROGRAM LABEL [WRAPPER...]
 	fi
 }
 
+# All unit tests, as many programs at once as there are processors.
 units() { # units VARIANT [WRAPPER...]
 	variant=$1
 	shift
-	for c in tests/unit/test_*.c; do
-		[ -e "$c" ] || continue
-		t=$(basename "$c" .c)
-		label="$variant $t"
-		[ "$variant" != plain ] || label="${1-} $t"
-		label=${label# }
-		if [ -x "build/$variant/unit/$t" ]; then
-			cmocka "build/$variant/unit/$t" "$label" "$@"
+	label=$variant
+	[ "$variant" != plain ] || label=${1-}
+	label=${label:+$label }
+	stem=$log/$(echo "$label" | tr ' /' '--')
+	# On a disk once; flushes would make all the others wait for nothing.
+	tmp=${TMPDIR:-/tmp}
+	[ -z "$label" ] || tmp=$memory
+	set -- sh -c 'timeout 300 "$@" >"$0.log" 2>&1; echo $? >"$0.rc"' \
+		"$stem%" "$@" "build/$variant/unit/%"
+	tests=$(cd tests/unit && ls test_*.c | sed 's/\.c$//')
+	for t in $tests; do
+		rm -f "$stem$t.rc"
+		[ ! -x "build/$variant/unit/$t" ] || echo "$t"
+	done | TMPDIR=$tmp xargs -P "$cores" -I% "$@"
+	took "${label:-unit }units"
+	for t in $tests; do
+		out=$stem$t.log
+		if [ -e "$stem$t.rc" ]; then
+			called=$label
+			label=$label$t
+			cmocka_said "$(cat "$stem$t.rc")"
+			label=$called
 		else
-			count 0 1 "$label (not built)"
+			count 0 1 "$label$t (not built)"
 		fi
 	done
 }
@@ -144,7 +185,7 @@ flips() { # flips LABEL ARGUMENTS...
 	label=$1
 	shift
 	out=$log/$label.log
-	"$PYTHON" tests/check/flip.py "$@" >"$out" 2>&1
+	TMPDIR=$memory "$PYTHON" tests/check/flip.py "$@" >"$out" 2>&1
 	p=$(grep -c '^ok ' "$out")
 	f=$(grep -c '^not ok ' "$out")
 	skipped=$((skipped + $(grep -c '^skipped ' "$out")))
