@@ -26,6 +26,18 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "tiers: runs against every kind of server (kinds.py), "
         "not only with WHERRY_TABLE=all")
+    config.addinivalue_line(
+        "markers", "own: tries programs that it builds itself, so it is left "
+        "out where WHERRY names another")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "WHERRY" not in os.environ:
+        return
+    own = [i for i in items if i.get_closest_marker("own")]
+    if own:
+        config.hook.pytest_deselected(items=own)
+        items[:] = [i for i in items if i not in own]
 
 
 @pytest.fixture(scope="session")

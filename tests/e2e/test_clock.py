@@ -163,6 +163,7 @@ def test_remembered_at_most_daily_and_not_for_nothing(make):
     assert os.stat(state(w)).st_mtime == new
 
 
+@pytest.mark.own
 def test_release_of_the_future(build, make, monkeypatch):
     """The stamp counts, also where nothing can be preloaded."""
     monkeypatch.setenv("WHERRY", build(

@@ -9,6 +9,7 @@ import pytest
 
 from wherry import TOP
 
+pytestmark = pytest.mark.own
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYNTAX, END, AGAIN = -10, -2, -1
 

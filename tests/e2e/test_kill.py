@@ -16,8 +16,9 @@ import pytest
 
 from mail import lf, message, plain, subject
 
-pytestmark = pytest.mark.skipif(not shutil.which("strace"),
-                                reason="no strace")
+pytestmark = [pytest.mark.own,
+              pytest.mark.skipif(not shutil.which("strace"),
+                                 reason="no strace")]
 
 ONE = "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE"
 BLIND = "IMAP4rev1 SASL-IR LITERAL+ MULTIAPPEND NAMESPACE"

@@ -336,6 +336,7 @@ def test_other_mailbox_is_not_that(mock, what):
 
 
 @pytest.mark.slow
+@pytest.mark.own
 @pytest.mark.parametrize("part", range(2))
 def test_killed(make, servers, build, monkeypatch, part):
     """At any system call that changes something or sends, or with the line

@@ -3,6 +3,8 @@ import pytest
 
 from mail import lf, message
 
+pytestmark = pytest.mark.own
+
 
 @pytest.fixture
 def plain(make, build, monkeypatch):

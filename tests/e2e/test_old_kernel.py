@@ -146,6 +146,7 @@ def test_no_weak_randomness(disk, can_jail, nosys):  # noqa: F811
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+@pytest.mark.own
 def test_killed_while_renaming(make, soon, nosys, monkeypatch):
     """Where one call cannot rename without replacing, a kill between the
     calls that stand in for it must not leave a message with two names (link

@@ -11,6 +11,7 @@ from mock import Imap, Server
 from proxy import Proxy
 from wherry import TOP, needs
 
+pytestmark = pytest.mark.own
 AGAIN = re.compile(r"trying again in \d+ s \((\d+) of (\d+)\)")
 
 

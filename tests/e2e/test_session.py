@@ -376,7 +376,7 @@ def test_line_breaks_in_a_folder_name(make, folder):
         assert b"\nx1 DELETE" not in mock.received
 
 
-
+@pytest.mark.own
 def test_send_buffer_of_one_command(build, make, monkeypatch):
     """What is sent next may have to wait until the last is gone."""
     monkeypatch.setenv("WHERRY", build("narrow", "-DCFG_IO_OUT=4096"))
