@@ -105,12 +105,14 @@ int64_t fs_stamp_wait(const struct fs_stamp *s, const struct fs_stamp *now);
 /* A watch counts the names that come to and go from two directories, whoever
  * moves them: each adds fs_watch_mark() of it to a sum, so that one who adds
  * up his own knows whether there were others. fs_watch_open: ERR_UNSUPPORTED
- * where there is none (or CFG_WATCH is 0). fs_watch_sum: adds what happened
+ * where there is none (CFG_WATCH is 0, CFG_CONNECTIONS of them are open); what
+ * it gives is no descriptor. fs_watch_sum: adds what happened
  * since it was last called, and does not wait; any error: some are lost.
  * fs_watch_settle: whoever changed dir before has told it when this returns. */
 enum err fs_watch_open(const fs_fd dirs[2], fs_fd *watch);
 enum err fs_watch_sum(fs_fd watch, uint64_t *sum);
 void fs_watch_settle(fs_fd dir);
+void fs_watch_close(fs_fd *watch); /* FS_NONE is ignored; sets FS_NONE */
 uint64_t fs_watch_mark(int dir, bool came, const char *name);
 
 /* Advisory lock of a whole file, both kinds (fcntl and flock), without

@@ -104,7 +104,7 @@ maildir_close(struct maildir *m)
 	fs_close(&m->sub[MAILDIR_NEW]);
 	fs_close(&m->tmp);
 	fs_close(&m->top);
-	fs_close(&m->watch);
+	fs_watch_close(&m->watch);
 }
 
 static fs_fd
@@ -161,7 +161,7 @@ void
 maildir_watch_read(struct maildir *m)
 {
 	if (m->watch != FS_NONE && fs_watch_sum(m->watch, &m->all) != ERR_OK) {
-		fs_close(&m->watch);
+		fs_watch_close(&m->watch);
 	}
 }
 

@@ -817,7 +817,59 @@ watched(void **state)
 	assert_int_equal(fs_rmdir(dir, "a"), ERR_OK);
 	fs_close(&sub[0]);
 	assert_int_not_equal(fs_watch_sum(watch, &sum), ERR_OK);
-	fs_close(&watch);
+	fs_watch_close(&watch);
+	assert_int_equal(watch, FS_NONE);
+
+	/* The next one knows nothing of what came before it, read or not. */
+	assert_int_equal(fs_mkdir(dir, "a", 0700), ERR_OK);
+	assert_int_equal(fs_open_dir(dir, "a", &sub[0]), ERR_OK);
+	assert_int_equal(fs_watch_open(sub, &watch), ERR_OK);
+	put_file("a/3", "x");
+	fs_watch_close(&watch);
+	put_file("a/4", "x");
+	assert_int_equal(fs_watch_open(sub, &watch), ERR_OK);
+	put_file("b/5", "x");
+	sum = 0;
+	assert_int_equal(fs_watch_sum(watch, &sum), ERR_OK);
+	assert_true(sum == fs_watch_mark(1, true, "5"));
+	fs_watch_close(&watch);
+	fs_close(&sub[0]);
+	fs_close(&sub[1]);
+}
+
+/* Many at once, and many one after the other: descriptors do not add up. */
+static void
+watches(void **state)
+{
+	fs_fd sub[2], watch[CFG_CONNECTIONS + 1];
+	uint64_t sum;
+
+	(void)state;
+	assert_int_equal(fs_open_dir(dir, ".", &sub[0]), ERR_OK);
+	assert_int_equal(fs_mkdir(dir, "w", 0700), ERR_OK);
+	assert_int_equal(fs_open_dir(dir, "w", &sub[1]), ERR_OK);
+	for (unsigned round = 0; CFG_WATCH && round < 5000; round++) {
+		unsigned n = round == 0 ? CFG_CONNECTIONS : 1;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (fs_watch_open(sub, &watch[i]) != ERR_OK) {
+				skip();
+			}
+		}
+		if (round == 0) {
+			assert_int_equal(fs_watch_open(sub, &watch[n]),
+				ERR_UNSUPPORTED);
+			put_file("w/1", "x");
+		}
+		for (unsigned i = 0; i < n; i++) {
+			sum = 0;
+			assert_int_equal(fs_watch_sum(watch[i], &sum), ERR_OK);
+			assert_true(sum == (round > 0 ? 0
+				: fs_watch_mark(1, true, "1")));
+			fs_watch_close(&watch[i]);
+		}
+	}
+	fs_close(&sub[0]);
 	fs_close(&sub[1]);
 }
 
@@ -848,6 +900,7 @@ main(void)
 		WITH_ROOT(sync_all_where_trusted),
 		WITH_ROOT(stamps_and_grain),
 		WITH_ROOT(watched),
+		WITH_ROOT(watches),
 	};
 
 	umask(022);
