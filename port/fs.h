@@ -80,7 +80,8 @@ enum err fs_rename_new(fs_fd from, const char *a, fs_fd to, const char *b);
 enum err fs_rename(fs_fd from, const char *a, fs_fd to, const char *b);
 enum err fs_unlink(fs_fd dir, const char *name);
 
-/* Durability. fs_sync: data and size of a file, or the names of a directory.
+/* Durability. fs_sync: data and size of a file; fs_sync_names: the names of a
+ * directory.
  * fs_sync_all: everything written to the file system that holds dir (syncfs);
  * only where fs_sync_all_trusted() (local ext4, xfs, btrfs, f2fs on Linux 5.8
  * or later, which report write errors), else ERR_UNSUPPORTED; and so it is once
@@ -88,6 +89,7 @@ enum err fs_unlink(fs_fd dir, const char *name);
  * program ends. fs_sync_start: begins to write a file's data and does not wait;
  * promises nothing, but a later fs_sync is quicker. */
 enum err fs_sync(fs_fd fd);
+enum err fs_sync_names(fs_fd dir);
 enum err fs_sync_all(fs_fd dir, int64_t most_ms);
 void fs_sync_start(fs_fd fd);
 bool fs_sync_all_trusted(fs_fd dir);

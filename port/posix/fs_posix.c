@@ -423,23 +423,31 @@ fs_unlink(fs_fd dir, const char *name)
 /* fdatasync flushes a file's data and size and leaves its times alone, which
  * spares a journal commit for records that are overwritten in place; for the
  * names of a directory only fsync promises anything. */
+static bool
+sync_by(int (*call)(int), fs_fd fd)
+{
+	int r;
+
+	do {
+		r = call(fd);
+	} while (r != 0 && errno == EINTR);
+	return r == 0;
+}
+
 enum err
 fs_sync(fs_fd fd)
 {
-	struct stat st;
-	int r;
+	return sync_by(fdatasync, fd) ? ERR_OK : posix_fail("sync", NULL);
+}
 
-	if (fstat(fd, &st) != 0) {
-		return posix_fail("sync", NULL);
+enum err
+fs_sync_names(fs_fd dir)
+{
+	if (sync_by(fsync, dir) || errno == EINVAL || errno == ENOSYS ||
+		errno == EOPNOTSUPP) {
+		return ERR_OK; /* or this file system cannot, nor need it */
 	}
-	do {
-		r = S_ISDIR(st.st_mode) ? fsync(fd) : fdatasync(fd);
-	} while (r != 0 && errno == EINTR);
-	if (r != 0 && S_ISDIR(st.st_mode) && (errno == EINVAL ||
-		errno == ENOSYS || errno == EOPNOTSUPP)) {
-		return ERR_OK; /* this file system cannot, nor need it */
-	}
-	return r == 0 ? ERR_OK : posix_fail("sync", NULL);
+	return posix_fail("sync", NULL);
 }
 
 /* Locks of the open file where the system has them: closing another fd of

@@ -114,7 +114,7 @@ new_marker(struct account *a, struct span text)
 		e = fs_sync(a->marker);
 	}
 	if (e == ERR_OK) {
-		e = fs_sync(a->root);
+		e = fs_sync_names(a->root);
 	}
 	return e;
 }

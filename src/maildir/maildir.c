@@ -205,7 +205,7 @@ descend(fs_fd *at, bool *owned, struct span component)
 	buf_cstr(&b);
 	e = make(*at, name, &made);
 	if (e == ERR_OK && made) {
-		e = fs_sync(*at);
+		e = fs_sync_names(*at);
 	}
 	if (e == ERR_OK) {
 		e = fs_open_dir(*at, name, &down);
@@ -239,7 +239,7 @@ maildir_create(fs_fd root, const char *name)
 		e = make(at, parts[i], &made);
 	}
 	if (e == ERR_OK && made) {
-		e = fs_sync(at);
+		e = fs_sync_names(at);
 	}
 	if (owned) {
 		fs_close(&at);

@@ -203,7 +203,7 @@ head_save(fs_fd dir, struct head *h, bool durable)
 	}
 	fs_close(&fd);
 	if (e == ERR_OK && durable && name_too) {
-		e = fs_sync(dir);
+		e = fs_sync_names(dir);
 	}
 	if (e == ERR_OK) {
 		h->generation = now.generation;

@@ -428,7 +428,7 @@ heap_sync(struct heap *h)
 		e = fs_sync(h->hosts);
 	}
 	if (e == ERR_OK && !h->named) {
-		e = fs_sync(h->dir);
+		e = fs_sync_names(h->dir);
 		h->named = e == ERR_OK;
 	}
 	if (e == ERR_OK) {

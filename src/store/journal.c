@@ -360,7 +360,7 @@ journal_add(struct journal *j, const struct intent *i)
 static enum err
 commit_name(struct journal *j)
 {
-	enum err e = j->named ? ERR_OK : fs_sync(j->dir);
+	enum err e = j->named ? ERR_OK : fs_sync_names(j->dir);
 
 	j->named = e == ERR_OK;
 	return e;

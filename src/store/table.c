@@ -549,7 +549,7 @@ table_sync(struct table *t)
 	}
 	e = fs_sync(t->fd);
 	if (e == ERR_OK && !t->named) {
-		e = fs_sync(t->dir);
+		e = fs_sync_names(t->dir);
 		t->named = e == ERR_OK;
 	}
 	if (e == ERR_OK) {
@@ -638,7 +638,7 @@ table_build_commit(struct table *t, struct table *n)
 	*t = *n;
 	n->fd = FS_NONE;
 	n->opened = false;
-	e = fs_sync(t->dir);
+	e = fs_sync_names(t->dir);
 	if (e == ERR_OK) {
 		t->named = true;
 		t->dirty = false;

@@ -169,7 +169,7 @@ sync_names(struct folder *f)
 	}
 	for (int i = MAILDIR_NEW; i <= MAILDIR_CUR && e == ERR_OK; i++) {
 		if (others || f->box.renamed[i]) {
-			e = fs_sync(f->box.sub[i]);
+			e = fs_sync_names(f->box.sub[i]);
 			f->box.renamed[i] = f->box.renamed[i] && e != ERR_OK;
 		}
 	}

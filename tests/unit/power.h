@@ -371,4 +371,10 @@ fs_sync(fs_fd fd)
 	return ERR_OK;
 }
 
+enum err
+fs_sync_names(fs_fd dir)
+{
+	return fs_sync(dir);
+}
+
 #endif
