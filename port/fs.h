@@ -112,9 +112,9 @@ int64_t fs_stamp_wait(const struct fs_stamp *s, const struct fs_stamp *now);
  * since it was last called, and does not wait; any error: some are lost.
  * fs_watch_settle: whoever changed dir before has told it when this returns. */
 enum err fs_watch_open(const fs_fd dirs[2], fs_fd *watch);
+void fs_watch_close(fs_fd *watch); /* FS_NONE is ignored; sets FS_NONE */
 enum err fs_watch_sum(fs_fd watch, uint64_t *sum);
 void fs_watch_settle(fs_fd dir);
-void fs_watch_close(fs_fd *watch); /* FS_NONE is ignored; sets FS_NONE */
 uint64_t fs_watch_mark(int dir, bool came, const char *name);
 
 /* Advisory lock of a whole file, both kinds (fcntl and flock), without
