@@ -82,9 +82,10 @@ void lane_folder_begin(struct lane *l);
 /* Of the folder that this entry is; state FS_NONE: without its own. */
 struct folder_job lane_folder_job(const struct lane *l,
 	const struct folder_entry *f, fs_fd state);
-/* The directory of its state, made if `make`. */
+/* The directory of its state. With `made` it is made if it is not there, and
+ * *made tells that. */
 enum err lane_folder_state(const struct lane *l, const struct folder_entry *f,
-	bool make, fs_fd *out);
+	bool *made, fs_fd *out);
 void lane_folder_failed(struct lane *l, enum err e);
 void lane_folder_end(struct lane *l);
 /* The connection broke with e: ends the folder, which is to be begun again. */

@@ -123,7 +123,7 @@ make_lines(struct lane *l, const struct folder_entry *f, struct lane_ahead *to)
 	to->refused = l->conn.refused;
 	to->quiet = false;
 	if (f->has_state &&
-		lane_folder_state(l, f, false, &state) != ERR_OK) {
+		lane_folder_state(l, f, NULL, &state) != ERR_OK) {
 		return;
 	}
 	job = lane_folder_job(l, f, state);

@@ -41,14 +41,10 @@ write_id(const struct lane *l, const char *remote, fs_fd state)
 {
 	const struct account *a = l->account;
 	char text[CFG_TOKEN + 1024];
-	struct fs_stat st;
 	struct buf b;
 	fs_fd fd = FS_NONE;
 	enum err e;
 
-	if (fs_stat(state, "id", &st) == ERR_OK && st.size > 0) {
-		return ERR_OK;
-	}
 	BUF_INIT(&b, text);
 	buf_fmt(&b, "%s\n%s\n%s\n%c\n", a->conf.host, a->conf.user,
 		remote, a->folders.map.remote_sep != '\0'
@@ -67,10 +63,11 @@ write_id(const struct lane *l, const char *remote, fs_fd state)
 
 enum err
 lane_folder_state(const struct lane *l, const struct folder_entry *f,
-	bool make, fs_fd *out)
+	bool *made, fs_fd *out)
 {
 	fs_fd all = l->account->state;
 	uint8_t digest[16];
+	struct fs_stat st;
 	char name[40];
 	struct buf b;
 	enum err e = ERR_OK;
@@ -79,13 +76,18 @@ lane_folder_state(const struct lane *l, const struct folder_entry *f,
 	BUF_INIT(&b, name);
 	buf_hex(&b, digest, sizeof(digest));
 	buf_cstr(&b);
-	if (make) {
+	if (made != NULL) {
 		e = fs_mkdir(all, name, 0700);
+		*made = e == ERR_OK;
 	}
 	if (e == ERR_OK || e == ERR_EXIST) {
 		e = fs_open_dir(all, name, out);
 	}
-	return e == ERR_OK && make ? write_id(l, f->remote, *out) : e;
+	if (e == ERR_OK && made != NULL && (*made ||
+		fs_stat(*out, "id", &st) != ERR_OK || st.size == 0)) {
+		e = write_id(l, f->remote, *out);
+	}
+	return e;
 }
 
 struct folder_job
@@ -151,13 +153,17 @@ void
 lane_folder_begin(struct lane *l)
 {
 	struct account *a = l->account;
-	enum err e = lane_folder_state(l, &l->entry, true, &l->state);
+	bool fresh;
+	enum err e = lane_folder_state(l, &l->entry, &fresh, &l->state);
 
 	l->chosen = l->told = false;
 	if (e == ERR_OK) {
 		account_row_begin(a, &l->entry);
 		l->job = lane_folder_job(l, &l->entry, l->state);
-		l->job.known_validity = offlineimap_validity(l);
+		l->job.fresh = fresh;
+		/* Only files that are there may be OfflineIMAP's. */
+		l->job.known_validity = l->entry.has_local
+			? offlineimap_validity(l) : 0;
 		if (CFG_AHEAD) {
 			lane_ahead_begin(l);
 		}

@@ -375,6 +375,15 @@ heap_get_host(struct heap *h, uint8_t index, struct buf *out)
 
 /* --- both --- */
 
+void
+heap_new(struct heap *h, fs_fd dir)
+{
+	memset(h, 0, sizeof(*h));
+	h->dir = dir;
+	h->names = h->hosts = FS_NONE;
+	h->opened = true;
+}
+
 enum err
 heap_open(struct heap *h, fs_fd dir)
 {
@@ -382,10 +391,7 @@ heap_open(struct heap *h, fs_fd dir)
 	uint64_t base;
 	enum err e;
 
-	memset(h, 0, sizeof(*h));
-	h->dir = dir;
-	h->names = h->hosts = FS_NONE;
-	h->opened = true;
+	heap_new(h, dir);
 	e = open_file(dir, "names", "names.bad", magic_names, &h->names,
 		&h->names_size, &h->names_base);
 	if (e == ERR_OK) {

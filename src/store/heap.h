@@ -35,7 +35,9 @@ struct heap {
 };
 
 /* Missing files are empty, and made by the first add. A file with a foreign
- * header is set aside as "names.bad" or "hosts.bad". */
+ * header is set aside as "names.bad" or "hosts.bad". heap_new: dir is known to
+ * be empty, nothing is looked for. */
+void heap_new(struct heap *h, fs_fd dir);
 enum err heap_open(struct heap *h, fs_fd dir);
 /* A zeroed struct is fine. */
 void heap_close(struct heap *h);

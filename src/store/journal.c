@@ -248,15 +248,21 @@ heal(struct journal *j)
 					   : ERR_OK;
 }
 
+void
+journal_new(struct journal *j, fs_fd dir)
+{
+	memset(j, 0, sizeof(*j));
+	j->dir = dir;
+	j->fd = FS_NONE;
+	j->opened = true;
+}
+
 enum err
 journal_open(struct journal *j, fs_fd dir)
 {
 	enum err e;
 
-	memset(j, 0, sizeof(*j));
-	j->dir = dir;
-	j->fd = FS_NONE;
-	j->opened = true;
+	journal_new(j, dir);
 	e = fs_open(dir, NAME, FS_READ | FS_WRITE, 0, &j->fd);
 	if (e != ERR_OK) {
 		j->fd = FS_NONE;

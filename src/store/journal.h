@@ -31,7 +31,9 @@ struct journal {
 };
 
 /* Cuts off what is torn. A missing file is an empty journal, and is made only
- * by the first journal_add(). ERR_CORRUPT: from another version of wherry. */
+ * by the first journal_add(). ERR_CORRUPT: from another version of wherry.
+ * journal_new: dir is known to be empty. */
+void journal_new(struct journal *j, fs_fd dir);
 enum err journal_open(struct journal *j, fs_fd dir);
 /* A zeroed struct is fine. */
 void journal_close(struct journal *j);

@@ -111,17 +111,24 @@ limit_order(struct table *t, uint32_t recno)
 	return e;
 }
 
+/* The file is empty, and so is the table. */
 static enum err
 start_empty(struct table *t)
 {
-	enum err e = fs_truncate(t->fd, 0);
-
 	t->count = t->ordered = 0;
 	t->held = t->lo = t->hi = 0;
 	t->last_uid = 0;
 	t->sorted = true;
 	t->dirty = true;
-	return e == ERR_OK ? put_header(t, 0) : e;
+	return put_header(t, 0);
+}
+
+static enum err
+cut_all(struct table *t)
+{
+	enum err e = fs_truncate(t->fd, 0);
+
+	return e == ERR_OK ? start_empty(t) : e;
 }
 
 /* --- opening --- */
@@ -338,12 +345,23 @@ load(struct table *t)
 	if (got < HEADER) {
 		/* New, or torn before it held a record. */
 		t->healed = size > 0;
-		return start_empty(t);
+		return t->healed ? cut_all(t) : start_empty(t);
 	}
 	if (!dec_header(t, p) || (size - HEADER) / TABLE_REC > UINT32_MAX) {
 		return set_aside(t);
 	}
 	return heal(t, size);
+}
+
+enum err
+table_new(struct table *t, fs_fd dir)
+{
+	enum err e;
+
+	memset(t, 0, sizeof(*t));
+	t->dir = dir;
+	e = open_file(t, NAME, 0);
+	return e == ERR_OK ? start_empty(t) : e;
 }
 
 enum err
@@ -579,7 +597,7 @@ table_clear(struct table *t)
 	enum err e = limit_order(t, 0);
 
 	if (e == ERR_OK) {
-		e = start_empty(t);
+		e = cut_all(t);
 	}
 	return e == ERR_OK ? table_sync(t) : e;
 }

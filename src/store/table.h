@@ -90,7 +90,8 @@ struct table {
 
 /* Opens "table" in dir, makes an empty one if missing or unusable (a wrong
  * file header is set aside as "table.bad"). Removes what a killed rewrite
- * left. */
+ * left. table_new: dir is known to be empty. */
+enum err table_new(struct table *t, fs_fd dir);
 enum err table_open(struct table *t, fs_fd dir);
 /* To look into a table that others may be at work in: ERR_NOENT if there is
  * none that can be used. Only table_find() and table_close() after it. */

@@ -82,8 +82,17 @@ check_identity(struct folder *f)
 	return ERR_OK;
 }
 
+/* The same as open_files() would find out by looking for each of them. */
 static enum err
-open_state(struct folder *f)
+new_files(struct folder *f)
+{
+	heap_new(&f->heap, f->job->state);
+	journal_new(&f->journal, f->job->state);
+	return table_new(&f->table, f->job->state);
+}
+
+static enum err
+open_files(struct folder *f)
 {
 	enum err e = head_load(f->job->state, &f->head);
 
@@ -92,7 +101,6 @@ open_state(struct folder *f)
 		e = ERR_OK;
 	}
 	f->old_head = f->head;
-	f->state_open = true;
 	if (e == ERR_OK) {
 		e = heap_open(&f->heap, f->job->state);
 	}
@@ -102,6 +110,15 @@ open_state(struct folder *f)
 	if (e == ERR_OK) {
 		e = table_open(&f->table, f->job->state);
 	}
+	return e;
+}
+
+static enum err
+open_state(struct folder *f)
+{
+	enum err e = f->job->fresh ? new_files(f) : open_files(f);
+
+	f->state_open = true;
 	/* The head comes before the first record (folder_pend.c). If it is lost
 	 * nobody knows which UIDVALIDITY the records are of; the names of the
 	 * files tell, by adoption. */
@@ -214,7 +231,9 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 	}
 	if (e == ERR_OK) {
 		folder_base(f);
-		folder_tmp_clean(f);
+		if (job->has_local) {
+			folder_tmp_clean(f);
+		}
 		e = folder_select_begin(f);
 	}
 	if (CFG_AHEAD) {
