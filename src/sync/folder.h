@@ -132,7 +132,7 @@ struct pend {
 	uint64_t mkey;
 	int64_t date;
 	struct rec_name name;
-	uint8_t what, stage, add, del, had_flags;
+	uint8_t what, stage, add, del, had_flags, synced;
 };
 
 /* A file on its way to the server; its name is in its intent. */
@@ -178,6 +178,7 @@ struct fresh_body {
 	uint64_t mkey, bytes;
 	int64_t date;
 	uint32_t uid, tmp;
+	bool synced; /* its data are durable */
 };
 /* What has come of a message that was cut off (folder_resume.c). */
 struct part {
@@ -220,6 +221,7 @@ struct folder {
 	char fmd5[33];
 	bool box_open, state_open, table_touched;
 	bool sync_each; /* every file by itself, not by syncfs */
+	bool sync_few;	/* the same of what is being fetched: too few for it */
 	bool sync_start; /* the same at the end of a batch: syncfs is slow */
 	uint8_t boot_id[16];
 	bool boot_known;

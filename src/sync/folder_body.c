@@ -157,7 +157,7 @@ folder_body_complete(struct folder *f, const struct imap_fetch *fetch)
 	if (fetch->has_date) {
 		e = fs_set_mtime(f->body.fd, fetch->internaldate, 0);
 	}
-	if (e == ERR_OK && f->sync_each) {
+	if (e == ERR_OK && (f->sync_each || f->sync_few)) {
 		e = fs_sync(f->body.fd);
 	} else if (f->sync_start) {
 		fs_sync_start(f->body.fd);

@@ -63,6 +63,8 @@ gather(struct folder *f, struct want_set *w)
 	uint32_t at = CFG_SET_MESSAGES;
 	struct rec r;
 
+	/* Else each look behind what waits there would be a read. */
+	(void)table_flush(&f->table);
 	w->bytes = 0;
 	w->alone = w->part = false;
 	while (f->down.at > 0 && f->down.left > 0 && at > 0 &&
@@ -148,6 +150,8 @@ begin(struct folder *f)
 	folder_arena_take(f); /* folder_body.c writes through it */
 	f->down.at = f->table.count;
 	f->down.left = todo - taken;
+	f->sync_few = f->job->durability == FOLDER_BATCH &&
+		f->down.left < FOLDER_SYNCFS_FROM;
 	f->down.again_n = f->down.again_at = 0;
 	f->sets[0].busy = f->sets[1].busy = false;
 	f->sets[0].n = f->sets[1].n = 0;
@@ -249,6 +253,7 @@ folder_down_arrived(struct folder *f, const struct want *w,
 	p->tmp = b->tmp;
 	p->date = b->date;
 	p->mkey = b->mkey;
+	p->synced = b->synced;
 	f->pend_bytes += b->bytes;
 	return flush_if_due(f);
 }
@@ -282,7 +287,7 @@ arrived(struct folder *f, const struct imap_event *ev)
 	}
 	b = (struct fresh_body){.tmp = f->body.tmp, .bytes = f->body.bytes,
 		.date = fetch->has_date ? fetch->internaldate : 0,
-		.mkey = sync_key_get(&f->body.key)};
+		.mkey = sync_key_get(&f->body.key), .synced = f->sync_few};
 	return folder_down_arrived(f, w, &b);
 }
 

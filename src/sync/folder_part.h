@@ -13,6 +13,7 @@
 #include "sync/folder.h"
 
 #define NO_RECORD UINT32_MAX
+#define FOLDER_SYNCFS_FROM 16 /* results from which on syncfs is used */
 #define FOLDER_COOKIE_UP 0xfffeu /* a listing or SELECT of the uploads */
 #define FOLDER_COOKIE_CLOSING 0xfffdu /* SELECT or listing of folder_close.c */
 #define FOLDER_COOKIE_FRESH 0xfffbu   /* bodies behind a listing */

@@ -15,8 +15,6 @@
 
 #include "sync/folder_part.h"
 
-#define SYNCFS_FROM 16 /* results in a batch, from which on syncfs is used */
-
 bool
 folder_pend_full(const struct folder *f)
 {
@@ -141,7 +139,8 @@ sync_arrived(struct folder *f)
 		struct buf b;
 		fs_fd fd = FS_NONE;
 
-		if (p->what != PEND_DOWN || p->stage != PEND_UNSENT) {
+		if (p->what != PEND_DOWN || p->stage != PEND_UNSENT ||
+			p->synced) {
 			continue;
 		}
 		BUF_INIT(&b, name);
@@ -186,7 +185,7 @@ make_durable(struct folder *f)
 	if (f->job->durability == FOLDER_OFF) {
 		return ERR_OK;
 	}
-	if (!f->sync_each && f->pend_n >= SYNCFS_FROM) {
+	if (!f->sync_each && f->pend_n >= FOLDER_SYNCFS_FROM) {
 		e = fs_sync_all(f->box.top,
 			(int64_t)f->pend_n * CFG_SYNCFS_MS);
 		f->sync_start = e == ERR_UNSUPPORTED;
