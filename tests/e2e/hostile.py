@@ -181,6 +181,21 @@ class Imap(Server):
             out.append(b'* LIST () "%s" "%s"\r\n' % (
                 self.sep.encode(), name.encode()))
 
+    def status(self, f):
+        return {"MESSAGES": len(f.mails), "UIDNEXT": f.uidnext,
+                "UIDVALIDITY": f.uidvalidity,
+                "UNSEEN": sum("\\Seen" not in m.flags for m in f.mails)}
+
+    def do_status(self, conn, cmd, out):
+        f = self.folders.get(cmd.mailbox())
+        if f is None:
+            return b"NO [NONEXISTENT] no such folder"
+        values = self.status(f)
+        asked = re.search(r"\(([^)]*)\)$", cmd.rest.decode()).group(1).split()
+        out.append(b'* STATUS "%s" (%s)\r\n' % (
+            cmd.mailbox().encode(), " ".join(
+                "%s %d" % (k, values[k]) for k in asked).encode()))
+
     def do_create(self, conn, cmd, out):
         name = cmd.mailbox()
         if not name.startswith(self.prefix):

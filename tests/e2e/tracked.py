@@ -35,6 +35,9 @@ class Tracked(Imap):
             self.track(f)
         return cmd
 
+    def status(self, f):
+        return {**super().status(f), "HIGHESTMODSEQ": f.modseq}
+
     def do_enable(self, conn, cmd, out):
         out.append(b"* ENABLED %s\r\n" % cmd.rest)
         conn.qresync = b"QRESYNC" in cmd.rest
