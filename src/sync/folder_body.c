@@ -11,6 +11,9 @@
 /* The sorter's arena is free while messages come: what is to be written
  * gathers in its first bytes, so that most messages are one write. */
 #define OUT 16384u
+/* In blocks (folder_local_cut). */
+#define EARLY (2 * sizeof(struct want_set))
+#define EARLY_OUT (EARLY < 512 ? EARLY : EARLY & ~(size_t)511)
 _Static_assert(OUT <= CFG_SORT_ARENA, "the sort arena holds the output");
 
 /* Of the file in tmp/. */
@@ -115,7 +118,7 @@ begin(struct folder *f, const struct imap_event *ev)
 	f->body.early = CFG_FRESH > 0 && f->early.busy && f->select_done &&
 		ev->section == IMAP_SECTION_ALL && !ev->partial;
 	f->body.out = f->body.early ? f->early_out : f->arena;
-	f->body.out_max = f->body.early ? sizeof(f->early_out) : OUT;
+	f->body.out_max = f->body.early ? EARLY_OUT : OUT;
 	f->body.is_key = f->phase != FOLDER_DOWN && !f->body.early;
 	sync_key_init(&f->body.key);
 	if (f->body.is_key || ev->nil || ev->section != IMAP_SECTION_ALL) {
@@ -157,7 +160,8 @@ folder_body_complete(struct folder *f, const struct imap_fetch *fetch)
 	if (fetch->has_date) {
 		e = fs_set_mtime(f->body.fd, fetch->internaldate, 0);
 	}
-	if (e == ERR_OK && (f->sync_each || f->sync_few)) {
+	if (e == ERR_OK && (f->sync_each || f->sync_few ||
+		(CFG_RESUME && f->body.kept.uid != 0))) { /* see BLOCK there */
 		e = fs_sync(f->body.fd);
 	} else if (f->sync_start) {
 		fs_sync_start(f->body.fd);

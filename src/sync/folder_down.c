@@ -249,7 +249,9 @@ folder_down_arrived(struct folder *f, const struct want *w,
 	struct pend *p = folder_pend_add(f, PEND_DOWN, w->uid, w->recno);
 
 	p->flags = w->flags;
-	p->size = w->size != 0 ? w->size : (uint32_t)b->bytes;
+	/* What RFC822.SIZE said may have been an estimate. */
+	p->size = b->bytes < TABLE_SIZE_MAX ? (uint32_t)b->bytes
+					    : TABLE_SIZE_MAX;
 	p->tmp = b->tmp;
 	p->date = b->date;
 	p->mkey = b->mkey;

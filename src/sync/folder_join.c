@@ -179,6 +179,24 @@ extra_file(struct folder *f, const struct local *l, const struct local *first)
 	return e == ERR_NOENT ? ERR_OK : e;
 }
 
+/* A name that wherry gives, under this UIDVALIDITY. */
+static bool
+own_name(const struct local *l)
+{
+	return (l->bits & LOCAL_WHOLE) == 0 && l->name.kind == MAILDIR_OWN;
+}
+
+/* As large as the message is at least; of one that is there and not known to
+ * be smaller, as large as can be. */
+static uint32_t
+size_of(const struct folder *f, uint32_t uid, const struct rec *t)
+{
+	bool told = f->have_s && f->s.uid == uid && f->s.hi == 0;
+
+	return t != NULL ? t->size : !told ? 0 :
+		f->s.size != 0 ? f->s.size : UINT32_MAX;
+}
+
 /* All files of one UID: the one that counts in *out. */
 static enum err
 take_local(struct folder *f, uint32_t uid, const struct rec *t,
@@ -195,9 +213,16 @@ take_local(struct folder *f, uint32_t uid, const struct rec *t,
 	while (e == ERR_OK && f->have_l && f->l.uid == uid) {
 		struct local l = f->l;
 		int rank = l.bits & LOCAL_FOREIGN ? 0 : 1;
+		bool cut = false;
 
 		f->have_l = false;
 		e = pull_l(f);
+		if (e == ERR_OK && f->doubt && own_name(&l)) {
+			e = folder_local_cut(f, &l, size_of(f, uid, t), &cut);
+		}
+		if (cut) {
+			continue;
+		}
 		if (t != NULL && (rank == 0 || *has ||
 			(f->have_l && f->l.uid == uid)) &&
 			folder_same_name(f, &l, t)) {
@@ -233,16 +258,15 @@ want(struct folder *f, const struct listed *s)
 /* Its file was recorded and not flushed, and the system started anew: lost, and
  * not removed by anybody. */
 static enum err
-fetch_again(struct folder *f, const struct rec *t)
+fetch_again(struct folder *f, struct plan_case *c)
 {
-	struct rec r = *t;
-
-	if (!f->policy.pull) {
+	if (!f->doubt || !c->t || c->l || c->state != REC_PRESENT ||
+		!f->policy.pull) {
 		return ERR_OK;
 	}
-	f->stats.down_todo++;
-	r.state = REC_WANTED;
-	return folder_record(f, f->t_recno, &r);
+	f->t.state = c->state = REC_WANTED;
+	return f->job->dry_run ? ERR_OK
+			       : folder_record(f, f->t_recno, &f->t);
 }
 
 static void
@@ -285,7 +309,7 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	folder_stamp_flags(f, l->flags, p->t_flags);
 	pend = folder_pend_add(f, PEND_FLAGS, l->uid, recno);
 	pend->flags = p->t_flags;
-	pend->size = s->size != 0 ? s->size : r.size;
+	pend->size = r.size != 0 ? r.size : s->size;
 	pend->mkey = r.mkey;
 	pend->name = r.name;
 	pend->add = (uint8_t)p->store_add;
@@ -293,13 +317,6 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	pend->stage = p->store_add | p->store_del ? PEND_UNSENT : PEND_ACTED;
 	f->stats.flags_remote += pend->stage == PEND_UNSENT;
 	return ERR_OK;
-}
-
-/* A name that wherry gives, under this UIDVALIDITY. */
-static bool
-own_name(const struct local *l)
-{
-	return (l->bits & LOCAL_WHOLE) == 0 && l->name.kind == MAILDIR_OWN;
 }
 
 static enum err
@@ -366,8 +383,7 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	}
 	switch (p->act) {
 	case PLAN_DELETE_REMOTE:
-		return f->doubt ? fetch_again(f, t)
-				: doom(f, DOOM_REMOTE, uid, recno, NULL);
+		return doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_WANT:
 		return want(f, s);
 	case PLAN_DOWNLOAD:
@@ -440,6 +456,9 @@ join_uid(struct folder *f, uint32_t uid)
 		folder_count(f, t, 1);
 	}
 	e = take_local(f, uid, t, &l, &c.l);
+	if (e == ERR_OK) {
+		e = fetch_again(f, &c);
+	}
 	if (e != ERR_OK) {
 		return e;
 	}

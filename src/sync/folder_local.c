@@ -349,6 +349,51 @@ folder_local_next(struct folder *f, struct local *out)
 	return e;
 }
 
+/* What did not reach the disk is the end of a file, from a block on: we write
+ * in blocks but for the last piece. So few files have to be read. */
+#define BLOCK 512u
+
+static bool
+is_cut(struct folder *f, enum maildir_where where, const char *name,
+	uint64_t size, uint32_t least)
+{
+	struct sync_key key;
+	uint64_t is;
+
+	return size == 0 || (size % BLOCK == 0 && size < least &&
+		folder_measure(f, where, name, &key, &is, NULL, NULL) ==
+			ERR_OK && is < least);
+}
+
+enum err
+folder_local_cut(struct folder *f, const struct local *l, uint32_t least,
+	bool *cut)
+{
+	char memory[CFG_NAME + 1] = ".", *name = memory + 1;
+	struct fs_stat st;
+	struct buf b;
+	enum err e;
+
+	buf_init(&b, name, CFG_NAME);
+	e = folder_local_name(f, l, &b);
+	buf_cstr(&b);
+	if (e != ERR_OK || fs_stat(f->box.sub[l->where], name, &st) != ERR_OK ||
+		!f->policy.pull || f->job->dry_run ||
+		!is_cut(f, l->where, name, st.size, least)) {
+		return e;
+	}
+	e = st.size == 0 ? maildir_unlink(&f->box, l->where, name)
+		: maildir_rename(&f->box, l->where, name, l->where, memory);
+	if (e == ERR_OK) {
+		*cut = true;
+		log_msg(LOG_WARN, "%s: message %u: its file lost its end in a "
+			"power cut%s%s", f->job->title, l->uid,
+			st.size == 0 ? "" : " and is kept as ",
+			st.size == 0 ? "" : memory);
+	}
+	return e;
+}
+
 enum err
 folder_name_to_rec(struct folder *f, const struct local *l,
 	struct rec_name *out)

@@ -107,6 +107,11 @@ enum err folder_local_name(struct folder *f, const struct local *l,
  * another name, or the record tells none. */
 enum err folder_local_recorded(struct folder *f, const struct rec *r,
 	bool look, struct local *out);
+/* A file of a name that we give, which may never have reached the disk: *cut if
+ * it is empty, or lost its end and has fewer than `least` bytes (as sent). It
+ * is out of the way then: what there is of it has a name that nobody reads. */
+enum err folder_local_cut(struct folder *f, const struct local *l,
+	uint32_t least, bool *cut);
 void folder_local_enc(const struct local *l, uint8_t out[LOCAL_REC]);
 void folder_local_dec(struct local *l, const uint8_t in[LOCAL_REC]);
 /* l from a file name; may add to the name spill. */

@@ -246,6 +246,67 @@ def test_power_cut_without_flushes(disk):  # noqa: F811
     assert len(w.local.files()) == 35
 
 
+def state_of(w, name):
+    """That file of the state of the only folder."""
+    found = [os.path.join(d, name) for d, _, files in os.walk(w.metadata)
+             if name in files]
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.mark.parametrize("lost", ["nothing", "a record", "records"])
+def test_power_cut_without_flushes_cuts_files(disk, lost):  # noqa: F811
+    """fsync = off: the name reached the disk, the end of the data did not.
+    Fetched again, never sent; what is there of it is kept out of sight, and
+    what nobody but a person can have done stays."""
+    w = disk(general={"fsync": "off"})
+    before = other_boot(w)
+    with w.box() as b:
+        b.append_many([message("m%d" % i, 6000) for i in range(12)])
+    w.sync()
+    w.local.reflag(w.local.find("m1"), "+S")
+    cut = {"m0": 0, "m1": 4096, "m2": 512, "m3": 0}
+    for name, size in cut.items():
+        os.truncate(w.local.find(name), size)
+    with open(w.local.find("m4"), "rb+") as f:  # a person's doing
+        f.truncate(1000)
+    with w.box() as b:  # gone there: not to be sent from here
+        b.delete([m.uid for m in b.messages() if subject(m.body) == "m3"])
+    table = state_of(w, "table")
+    if lost == "a record":
+        with open(table, "r+b") as f:
+            f.seek(32 * 2)
+            f.write(bytes(32))
+    elif lost == "records":
+        os.truncate(table, 0)
+    r = w.run(prefix=before)
+    there = {subject(m.body) for m in w.remote()["INBOX"]}
+    assert there == {"m%d" % i for i in range(12)} - {"m3"}
+    assert len(w.remote()["INBOX"]) == 11
+    assert sorted(subject(m.body) for m in w.local.messages()) == sorted(there)
+    for m in w.local.messages():
+        whole = lf(message(subject(m.body), 6000))
+        assert m.body == (whole[:1000] if subject(m.body) == "m4" else whole)
+    assert "lost its end in a power cut" in r.text
+    kept = [(n, os.path.getsize(os.path.join(d, n)))
+            for d, _, files in os.walk(os.path.join(w.root, "INBOX"))
+            for n in files if n.startswith(".")]
+    assert sorted(size for _, size in kept) == [512, 4096]
+    w.run()
+    assert len(w.remote()["INBOX"]) == len(w.local.files()) == 11
+
+
+def test_cut_file_in_the_same_boot(disk):  # noqa: F811
+    """What the system still holds no power cut has cut."""
+    w = disk(general={"fsync": "off"})
+    with w.box() as b:
+        b.append(message("m0", 6000))
+    w.sync()
+    os.truncate(w.local.find("m0"), 512)
+    w.run()
+    assert [os.path.getsize(p) for p in w.local.files()] == [512]
+
+
 def test_lost_records_are_noticed(synced):
     """Clean stamps say nothing about records that are gone."""
     w = synced
