@@ -26,8 +26,7 @@ struct account;
 
 /* An entry, packed: those with longer names are not taken ahead. */
 struct lane_next {
-	uint32_t attrs, uidnext;
-	bool has_remote, has_local, has_state;
+	uint8_t is[offsetof(struct folder_entry, remote)]; /* all but names */
 	char names[420]; /* on the server, here: each with its NUL */
 };
 

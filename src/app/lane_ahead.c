@@ -21,11 +21,7 @@ pack(const struct folder_entry *f, struct lane_next *to)
 	if (remote + local > sizeof(to->names)) {
 		return false;
 	}
-	to->attrs = f->attrs;
-	to->uidnext = f->uidnext;
-	to->has_remote = f->has_remote;
-	to->has_local = f->has_local;
-	to->has_state = f->has_state;
+	memcpy(to->is, f, sizeof(to->is));
 	memcpy(to->names, f->remote, remote);
 	memcpy(to->names + remote, f->local, local);
 	return true;
@@ -36,11 +32,7 @@ unpack(const struct lane_next *f, struct folder_entry *to)
 {
 	size_t remote = strlen(f->names) + 1;
 
-	to->attrs = f->attrs;
-	to->uidnext = f->uidnext;
-	to->has_remote = f->has_remote;
-	to->has_local = f->has_local;
-	to->has_state = f->has_state;
+	memcpy(to, f->is, sizeof(f->is));
 	memcpy(to->remote, f->names, remote);
 	memcpy(to->local, f->names + remote, strlen(f->names + remote) + 1);
 }
