@@ -252,7 +252,8 @@ tagged(struct account *a, const struct imap_event *ev)
 	} else if (ev->status == IMAP_OK) {
 		a->listed = true;
 	} else if (a->table.rows > 0 && gives_status(a)) {
-		imap_conn_refuse(&a->first->conn, IMAP_CAP(LIST_STATUS));
+		imap_conn_refuse(&a->first->conn, IMAP_CAP(LIST_STATUS),
+			ev->status);
 		begin(a, false);
 		a->asked = ASK_NAMESPACE;
 	} else {

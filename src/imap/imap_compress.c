@@ -45,7 +45,8 @@ imap_compress_answer(struct imap_conn *c)
 	bool on = c->ev.status == IMAP_OK;
 
 	io_compress(&c->io, on);
-	imap_conn_refuse(c, IMAP_CAP(COMPRESS_DEFLATE)); /* once is enough */
+	imap_conn_refuse(c, IMAP_CAP(COMPRESS_DEFLATE),
+		c->ev.status); /* once is enough */
 	log_msg(LOG_DEBUG, "%s: %s", c->login->host,
 		on ? "compressed" : "refuses to compress");
 }

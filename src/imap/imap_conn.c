@@ -74,9 +74,9 @@ imap_conn_has(const struct imap_conn *c, uint64_t caps)
 }
 
 void
-imap_conn_refuse(struct imap_conn *c, uint64_t caps)
+imap_conn_refuse(struct imap_conn *c, uint64_t caps, enum imap_status status)
 {
-	c->bad |= c->ev.status == IMAP_BAD ? caps & c->caps : 0;
+	c->bad |= status == IMAP_BAD ? caps & c->caps : 0;
 	c->refused |= caps;
 	c->caps &= ~caps;
 }
@@ -198,7 +198,7 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 			"the commands in front of it", c->login->host);
 	}
 	if (ev->cmd == IMAP_CMD_ENABLE && ev->status != IMAP_OK) {
-		imap_conn_refuse(c, IMAP_CAP(QRESYNC));
+		imap_conn_refuse(c, IMAP_CAP(QRESYNC), ev->status);
 	}
 	if ((c->state < CONN_READY || ev->cmd == IMAP_CMD_ID) &&
 		c->now_ms - c->turn_ms < c->rtt_ms) {

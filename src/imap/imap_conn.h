@@ -135,9 +135,10 @@ enum err imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 enum err imap_conn_step(struct imap_conn *c, int64_t now_ms);
 bool imap_conn_ready(const struct imap_conn *c);
 bool imap_conn_has(const struct imap_conn *c, uint64_t caps);
-/* The server's last answer refused what it offers: the connection does
- * without from here on. */
-void imap_conn_refuse(struct imap_conn *c, uint64_t caps);
+/* The server refused, by an answer of this status, what it offers: the
+ * connection does without from here on. BAD is remembered (c->bad). */
+void imap_conn_refuse(struct imap_conn *c, uint64_t caps,
+	enum imap_status status);
 /* ENABLE QRESYNC (RFC 7162 3.2.3), once, before the first SELECT, if the
  * server has it; nobody waits for its answer. ERR_AGAIN as imap_begin. */
 enum err imap_enable(struct imap_conn *c);

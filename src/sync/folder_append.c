@@ -268,7 +268,7 @@ refused(struct folder *f, const struct imap_event *ev, uint32_t n)
 	struct upload *u;
 
 	if (n > 1 && ev->status == IMAP_BAD) {
-		imap_conn_refuse(f->conn, IMAP_CAP(MULTIAPPEND));
+		imap_conn_refuse(f->conn, IMAP_CAP(MULTIAPPEND), IMAP_BAD);
 	}
 	while ((u = member(f, ev->cookie, 0)) != NULL) {
 		u->state = n > 1 ? UPLOAD_REFUSED : UPLOAD_FAILED;

@@ -294,7 +294,7 @@ search_done(struct folder *f, const struct imap_event *ev)
 	f->list.ranges = 0;
 	if (ev->status == IMAP_BAD &&
 		imap_conn_has(f->conn, IMAP_CAP(ESEARCH))) {
-		imap_conn_refuse(f->conn, IMAP_CAP(ESEARCH));
+		imap_conn_refuse(f->conn, IMAP_CAP(ESEARCH), IMAP_BAD);
 		f->list.search_sent = f->list.search_done = false;
 	} else {
 		f->distrust = true;
@@ -316,7 +316,7 @@ window_done(struct folder *f, const struct imap_event *ev)
 		if (ev->status != IMAP_OK) {
 			f->distrust = true;
 			imap_conn_refuse(f->conn, ev->status == IMAP_BAD
-				? IMAP_CAP(CONDSTORE) : 0);
+				? IMAP_CAP(CONDSTORE) : 0, ev->status);
 		}
 		return ERR_OK;
 	}

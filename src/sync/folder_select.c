@@ -189,7 +189,7 @@ folder_select_event(struct folder *f, const struct imap_event *ev)
 		imap_conn_has(f->conn, IMAP_CAP(CONDSTORE))) {
 		imap_conn_refuse(f->conn, IMAP_CAP(QRESYNC) |
 			(f->list.kind == LIST_QRESYNC ? 0
-				: IMAP_CAP(CONDSTORE)));
+				: IMAP_CAP(CONDSTORE)), IMAP_BAD);
 		f->retry = true;
 		return;
 	}
