@@ -107,6 +107,7 @@ lane_folder_job(const struct lane *l, const struct folder_entry *f,
 		.later = CFG_MOVES && account_puts_off(a),
 		.has_remote = f->has_remote,
 		.has_local = f->has_local,
+		.perhaps = f->perhaps,
 		.local_readonly = c->local_readonly,
 		.remote_readonly = c->remote_readonly,
 		.push_deletes = c->local_sync_deletes,
@@ -282,6 +283,7 @@ lane_folder_lost(struct lane *l, enum err e)
 	buf_str(&b, err_detail());
 	l->entry.has_local = l->entry.has_local || f->box_open;
 	l->entry.has_remote = l->entry.has_remote || f->select_done;
+	l->entry.perhaps = true;
 	l->told = l->chosen = true; /* its row says nothing */
 	lane_folder_end(l);
 	l->told = false;

@@ -42,6 +42,7 @@ struct folder_job {
 		     * to be deleted on the server waits for them (stats.later) */
 	bool has_remote, has_local; /* else it is made, if that is allowed */
 	bool fresh; /* state was made just now: it holds nothing */
+	bool perhaps; /* a CREATE before was not answered: NO is no matter */
 	bool local_readonly, remote_readonly;
 	bool push_deletes, pull_deletes, expunge;
 	bool trust_mtime; /* stamps of any file system are believed */

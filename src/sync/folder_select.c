@@ -176,7 +176,8 @@ folder_select_event(struct folder *f, const struct imap_event *ev)
 	}
 	if (ev->cmd == IMAP_CMD_CREATE) {
 		if (ev->status != IMAP_OK &&
-			ev->code != IMAP_CODE_ALREADYEXISTS) {
+			ev->code != IMAP_CODE_ALREADYEXISTS &&
+			!f->job->perhaps) { /* SELECT will tell */
 			f->err = err_set(ERR_REFUSED,
 				"the server did not create it: %s",
 				f->conn->text);

@@ -27,6 +27,7 @@
 /* One folder, as far as it exists. */
 struct folder_entry {
 	bool has_remote, has_local, has_state;
+	bool perhaps; /* on the server: no answer came to its CREATE */
 	bool remote_twice, local_twice; /* different names, one key */
 	bool same; /* nothing differs from what the table says */
 	uint32_t attrs;			/* IMAP_ATTR_* */

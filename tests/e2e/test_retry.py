@@ -128,6 +128,27 @@ def test_made_here_before_the_cut(make):
         assert commands(mock, b"CREATE") == 1
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_create_whose_answer_was_lost(make, lost):
+    """The folder is there then, whatever words the server has for that; but
+    a NO to the only CREATE is one."""
+    seen = []
+
+    def answer(conn, tag, command, line):
+        if command == "CREATE":
+            seen.append(line)
+            if lost and len(seen) == 1:
+                raise EOFError
+            conn.send(tag + b" NO it is there already\r\n")
+            return True
+    with Imap(folders=("INBOX",), answer=answer) as mock:
+        w = one(make, mock)
+        w.local.create("mine")
+        r = w.run(code=0 if lost else 1)
+        assert len(seen) == 1 + lost
+        assert ("there already" in r.text) == (not lost)
+
+
 @pytest.mark.parametrize("count", [None, 0, 2])
 def test_tries_in_a_row(make, count):
     """No more than so many without progress; then it says which folder
