@@ -84,9 +84,9 @@ enum err fs_unlink(fs_fd dir, const char *name);
  * directory.
  * fs_sync_all: everything written to the file system that holds dir (syncfs);
  * only where fs_sync_all_trusted() (local ext4, xfs, btrfs, f2fs on Linux 5.8
- * or later, which report write errors), else ERR_UNSUPPORTED; and so it is once
- * it took longer than most_ms, because others write much there, until the
- * program ends. fs_sync_start: begins to write a file's data and does not wait;
+ * or later, which report write errors), else ERR_UNSUPPORTED; and so it is on a
+ * disk where it once took longer than most_ms, because others write much there,
+ * until the program ends. fs_sync_start: begins to write a file's data and does not wait;
  * promises nothing, but a later fs_sync is quicker. */
 enum err fs_sync(fs_fd fd);
 enum err fs_sync_names(fs_fd dir);
