@@ -10,9 +10,9 @@
  */
 #include <string.h>
 
-#include "base/crc32.h"
 #include "base/le.h"
 #include "store/catalog.h"
+#include "store/fields.h"
 #include "store/sort.h"
 
 #define HEADER 128u
@@ -27,66 +27,37 @@ enum { VALID = 1, ROOT_STAMPED = 2 };
 
 static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'f', 'o'};
 
-static void
-seal(uint8_t *p, size_t n)
-{
-	le_put32(p + n - 4, crc32(CRC32_START, p, n - 4));
-}
+#define R(at, member) FIELD(at, struct catalog_row, member)
+#define C(at, member) FIELD(at, struct catalog, member)
+#define SET(at, member) C(at, whole.member.sum), C(at + 8, whole.member.n)
 
-static bool
-sealed(const uint8_t *p, size_t n)
-{
-	return le_get32(p + n - 4) == crc32(CRC32_START, p, n - 4);
-}
+static const struct field row_fields[] = {
+	R(0, id), R(16, stamps), R(32, local), R(40, config), R(48, modseq),
+	R(56, uidvalidity), R(60, uidnext), R(64, messages), R(68, unseen),
+	R(72, listed_at)};
+
+static const struct field header_fields[] = {
+	C(12, rows), C(96, refused.once), C(100, refused.twice),
+	C(104, refused.at), C(24, whole.config), SET(32, remote),
+	SET(48, local), SET(64, synced), C(80, whole.stamp)};
+#define ALWAYS 4 /* the first so many; the others if whole.valid */
 
 static void
 enc(const struct catalog_row *r, uint8_t p[ROW])
 {
 	memset(p, 0, ROW);
-	memcpy(p, r->id, 16);
-	memcpy(p + 16, r->stamps, 16);
-	le_put64(p + 32, r->local);
-	le_put64(p + 40, r->config);
-	le_put64(p + 48, r->modseq);
-	le_put32(p + 56, r->uidvalidity);
-	le_put32(p + 60, r->uidnext);
-	le_put32(p + 64, r->messages);
-	le_put32(p + 68, r->unseen);
-	le_put32(p + 72, r->listed_at);
+	fields_put(FIELDS(row_fields), r, p);
 	p[76] = (uint8_t)((r->agreed ? AGREED : 0) |
 		(r->stamped ? STAMPED : 0));
-	seal(p, ROW);
+	fields_seal(p, ROW);
 }
 
 static void
 dec(struct catalog_row *r, const uint8_t p[ROW])
 {
-	memcpy(r->id, p, 16);
-	memcpy(r->stamps, p + 16, 16);
-	r->local = le_get64(p + 32);
-	r->config = le_get64(p + 40);
-	r->modseq = le_get64(p + 48);
-	r->uidvalidity = le_get32(p + 56);
-	r->uidnext = le_get32(p + 60);
-	r->messages = le_get32(p + 64);
-	r->unseen = le_get32(p + 68);
-	r->listed_at = le_get32(p + 72);
+	fields_get(FIELDS(row_fields), r, p);
 	r->agreed = (p[76] & AGREED) != 0;
 	r->stamped = (p[76] & STAMPED) != 0;
-}
-
-static void
-put_set(uint8_t *p, const struct catalog_set *s)
-{
-	le_put64(p, s->sum);
-	le_put32(p + 8, s->n);
-}
-
-static void
-get_set(struct catalog_set *s, const uint8_t *p)
-{
-	s->sum = le_get64(p);
-	s->n = le_get32(p + 8);
 }
 
 static void
@@ -97,19 +68,12 @@ enc_header(const struct catalog *c, uint8_t p[HEADER])
 	memset(p, 0, HEADER);
 	memcpy(p, magic, sizeof(magic));
 	le_put32(p + 8, VERSION);
-	le_put32(p + 12, c->rows);
 	if (w->valid) {
 		p[16] = (uint8_t)(VALID | (w->stamped ? ROOT_STAMPED : 0));
-		le_put64(p + 24, w->config);
-		put_set(p + 32, &w->remote);
-		put_set(p + 48, &w->local);
-		put_set(p + 64, &w->synced);
-		memcpy(p + 80, w->stamp, 16);
 	}
-	le_put32(p + 96, c->refused.once);
-	le_put32(p + 100, c->refused.twice);
-	le_put32(p + 104, c->refused.at);
-	seal(p, HEADER);
+	fields_put(header_fields, w->valid ? sizeof(header_fields) /
+		sizeof(header_fields[0]) : ALWAYS, c, p);
+	fields_seal(p, HEADER);
 }
 
 static bool
@@ -118,20 +82,12 @@ dec_header(struct catalog *c, const uint8_t p[HEADER])
 	struct catalog_whole *w = &c->whole;
 
 	if (memcmp(p, magic, sizeof(magic)) != 0 ||
-		le_get32(p + 8) != VERSION || !sealed(p, HEADER)) {
+		le_get32(p + 8) != VERSION || !fields_sealed(p, HEADER)) {
 		return false;
 	}
-	c->rows = le_get32(p + 12);
+	fields_get(FIELDS(header_fields), c, p);
 	w->valid = (p[16] & VALID) != 0;
 	w->stamped = (p[16] & ROOT_STAMPED) != 0;
-	w->config = le_get64(p + 24);
-	get_set(&w->remote, p + 32);
-	get_set(&w->local, p + 48);
-	get_set(&w->synced, p + 64);
-	memcpy(w->stamp, p + 80, 16);
-	c->refused.once = le_get32(p + 96);
-	c->refused.twice = le_get32(p + 100);
-	c->refused.at = le_get32(p + 104);
 	return true;
 }
 
@@ -230,7 +186,7 @@ catalog_find(struct catalog *c, const uint8_t id[16], struct catalog_row *out)
 	uint8_t p[ROW];
 	uint32_t at;
 
-	if (!search(c, id, &at, p) || !sealed(p, ROW)) {
+	if (!search(c, id, &at, p) || !fields_sealed(p, ROW)) {
 		return ERR_NOENT;
 	}
 	dec(out, p);
@@ -292,7 +248,7 @@ feed(struct catalog *c, struct sort *s)
 	enum err e = ERR_OK;
 
 	for (uint64_t i = 0; i < n && e == ERR_OK; i++) {
-		if (read_at(c, place(i), p, ROW) && sealed(p, ROW)) {
+		if (read_at(c, place(i), p, ROW) && fields_sealed(p, ROW)) {
 			e = sort_put(s, p);
 		}
 	}

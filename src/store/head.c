@@ -13,40 +13,28 @@
  */
 #include <string.h>
 
-#include "base/crc32.h"
 #include "base/le.h"
+#include "store/fields.h"
 #include "store/head.h"
 
 #define SLOT 512u
 #define APART 4096u
 #define VERSION 3u
 #define OLDEST 2u /* in which no slot was loose */
-#define STAMP 40u
 #define NAME "head"
 
 static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'h', 'd'};
 
-static void
-put_stamp(uint8_t *p, const struct fs_stamp *s)
-{
-	le_put64(p, s->dev);
-	le_put64(p + 8, s->ino);
-	le_put64(p + 16, (uint64_t)s->mtime_s);
-	le_put64(p + 24, (uint64_t)s->ctime_s);
-	le_put32(p + 32, s->mtime_ns);
-	le_put32(p + 36, s->ctime_ns);
-}
+#define F(at, member) FIELD(at, struct head, member)
+#define STAMP(at, i) F(at, stamp[i].dev), F(at + 8, stamp[i].ino), \
+	F(at + 16, stamp[i].mtime_s), F(at + 24, stamp[i].ctime_s), \
+	F(at + 32, stamp[i].mtime_ns), F(at + 36, stamp[i].ctime_ns)
 
-static void
-get_stamp(struct fs_stamp *s, const uint8_t *p)
-{
-	s->dev = le_get64(p);
-	s->ino = le_get64(p + 8);
-	s->mtime_s = (int64_t)le_get64(p + 16);
-	s->ctime_s = (int64_t)le_get64(p + 24);
-	s->mtime_ns = le_get32(p + 32);
-	s->ctime_ns = le_get32(p + 36);
-}
+static const struct field fields[] = {
+	F(12, generation), F(16, uidvalidity), F(20, uidnext), F(24, messages),
+	F(28, unseen), F(32, alive), F(36, gaps), F(40, gone), F(48, modseq),
+	STAMP(56, 0), STAMP(96, 1), F(136, boot_id), F(152, fmd5),
+	F(168, identity), F(184, listed_at)};
 
 static void
 enc(const struct head *h, uint8_t p[SLOT])
@@ -54,26 +42,12 @@ enc(const struct head *h, uint8_t p[SLOT])
 	memset(p, 0, SLOT);
 	memcpy(p, magic, sizeof(magic));
 	le_put32(p + 8, VERSION);
-	le_put32(p + 12, h->generation);
-	le_put32(p + 16, h->uidvalidity);
-	le_put32(p + 20, h->uidnext);
-	le_put32(p + 24, h->messages);
-	le_put32(p + 28, h->unseen);
-	le_put32(p + 32, h->alive);
-	le_put32(p + 36, h->gaps);
-	le_put32(p + 40, h->gone);
+	fields_put(FIELDS(fields), h, p);
 	p[44] = (uint8_t)h->mode;
 	p[45] = h->stamp_clean ? 1 : 0;
 	p[46] = h->unflushed ? 1 : 0;
 	p[47] = h->loose ? 1 : 0;
-	le_put64(p + 48, h->modseq);
-	put_stamp(p + 56, &h->stamp[0]);
-	put_stamp(p + 56 + STAMP, &h->stamp[1]);
-	memcpy(p + 136, h->boot_id, 16);
-	memcpy(p + 152, h->fmd5, 16);
-	memcpy(p + 168, h->identity, 16);
-	le_put32(p + 184, h->listed_at);
-	le_put32(p + SLOT - 4, crc32(CRC32_START, p, SLOT - 4));
+	fields_seal(p, SLOT);
 }
 
 static bool
@@ -81,30 +55,15 @@ dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 {
 	if (memcmp(p, magic, sizeof(magic)) != 0 ||
 		le_get32(p + 8) - OLDEST > VERSION - OLDEST ||
-		le_get32(p + SLOT - 4) != crc32(CRC32_START, p, SLOT - 4) ||
-		(le_get32(p + 12) & 1) != slot || p[44] > HEAD_REMAP ||
+		!fields_sealed(p, SLOT) || (p[12] & 1) != slot || p[44] > HEAD_REMAP ||
 		p[45] > 1) {
 		return false;
 	}
-	h->generation = le_get32(p + 12);
-	h->uidvalidity = le_get32(p + 16);
-	h->uidnext = le_get32(p + 20);
-	h->messages = le_get32(p + 24);
-	h->unseen = le_get32(p + 28);
-	h->alive = le_get32(p + 32);
-	h->gaps = le_get32(p + 36);
-	h->gone = le_get32(p + 40);
+	fields_get(FIELDS(fields), h, p);
 	h->mode = (enum head_mode)p[44];
 	h->stamp_clean = p[45] != 0;
 	h->unflushed = p[46] != 0;
 	h->loose = p[47] != 0;
-	h->modseq = le_get64(p + 48);
-	get_stamp(&h->stamp[0], p + 56);
-	get_stamp(&h->stamp[1], p + 56 + STAMP);
-	memcpy(h->boot_id, p + 136, 16);
-	memcpy(h->fmd5, p + 152, 16);
-	memcpy(h->identity, p + 168, 16);
-	h->listed_at = le_get32(p + 184);
 	return true;
 }
 
