@@ -91,6 +91,7 @@ reselect(struct folder *f)
 		folder_list_end(f);
 		return folder_select_begin(f);
 	}
+	folder_closing_end(f); /* it was asked too early */
 	e = folder_select_send(f, 0, 0, 0);
 	if (e == ERR_OK) {
 		f->back = FOLDER_BACK_SELECT;

@@ -8,7 +8,7 @@ import pytest
 
 import tracked
 from hostile import Folder
-from mail import message, subject
+from mail import lf, message, subject
 from test_counts import cost
 from wherry import TOP, Wherry
 
@@ -184,3 +184,21 @@ def test_announced(mocked):
         s.at[name] = other
     w.run()
     agreed(s, w)
+
+
+@pytest.mark.parametrize("edit", [
+    rb"NOTHING", rb"APPENDUID \1 900", rb"APPENDUID 8 \2"])
+def test_upload_in_doubt(mocked, edit):
+    """The last answers of a folder leave a question, when the next one is on
+    the line: it is asked, and asked once."""
+    s, w = mocked
+    for name in NAMES:
+        w.local.add(lf(message(name + ".new")), name)
+    s.edit = lambda cmd, out: (
+        [re.sub(rb"APPENDUID (\d+) (\d+)", edit, x) for x in out]
+        if cmd.name == "APPEND" else out)
+    mark = len(s.received)
+    w.run(timeout=20)
+    agreed(s, w)
+    selects = re.findall(rb'SELECT "(\w+)"', s.received[mark:])
+    assert max(selects.count(n.encode()) for n in NAMES) <= 6, selects
