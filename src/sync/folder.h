@@ -66,7 +66,7 @@ struct folder_stats {
 	uint32_t guarded; /* deletions that the brake refused */
 	uint32_t copied;  /* of up: copied on the server, and not sent */
 	uint32_t later;   /* deletions there that wait for other folders */
-	uint32_t kept;    /* parts of messages, to go on with */
+	uint32_t kept;    /* parts of messages, longer than what was kept */
 };
 
 enum folder_phase {
@@ -314,7 +314,7 @@ struct folder {
 		size_t out_n;
 	} body;
 	uint32_t tmp_seq;
-	struct part part; /* found in tmp/, to go on with */
+	struct part part; /* found in tmp/, to go on with; uid 0: no more */
 	struct { /* folder_fresh.c */
 		uint32_t n, lo; /* fresh_bodies; first UID asked for, 0 none */
 		bool busy;	/* not yet answered */

@@ -180,7 +180,7 @@ folder_resume_save(struct folder *f)
 	}
 	if (e == ERR_OK) {
 		f->body.kept = p;
-		f->stats.kept++;
+		f->stats.kept += p.have > f->part.have; /* found once */
 	}
 	return e;
 }

@@ -329,3 +329,19 @@ def test_stops_while_it_waits(make, monkeypatch, when):
         assert time.monotonic() - before < 2, r
         assert len(tries(r)) == 2
         assert r.code == (75 if when == "SELECT" else 0), r
+
+
+def test_what_is_kept_twice_is_no_progress(make, server, monkeypatch):
+    """A part that no attempt goes on with, because the server gives messages
+    only whole: that is tried a few times, and not for ever."""
+    from test_resume import REST, Half
+    needs("resume")
+    half = Half(make().dir, REST["no"])
+    half.w.configure(remote={"retrycount": 2})
+
+    def cut(conn, cmd):
+        half.cut = b"<" not in cmd.line
+        return half.take(conn, cmd)
+    half.s.take = cut
+    r = half.w.run(code=75, timeout=20)
+    assert len(tries(r)) <= 3
