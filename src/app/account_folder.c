@@ -70,6 +70,10 @@ really_gone(struct account *a)
 	if (a->root == FS_NONE) {
 		return true;
 	}
+	if (folders_is_box(a->root, a->entry.local)) {
+		a->entry.has_local = true; /* it could not be read, or is new */
+		return true;
+	}
 	e = fs_stat(a->root, a->entry.local, &st);
 	if (e == ERR_OK && st.type != FS_DIR) {
 		e = err_set(ERR_EXIST, "its name here is no directory; left "

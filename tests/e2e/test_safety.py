@@ -434,3 +434,36 @@ def test_restored_folder_of_another_numbering(w):
     assert sorted(w.local.files("Work")) == files
     with w.box() as b:
         assert b.messages("Work") == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+def test_folder_that_could_not_be_read_once(w, workdir):
+    """Looking for folders fails at one, for a moment: it is not gone, nor is
+    its state forgotten, so that what was deleted in it would come back."""
+    with w.box() as b:
+        fill(b, 6)
+    w.sync()
+    w.run()
+    w.local.create("Here")
+    saved = [(p, os.path.join(workdir, "saved" + str(i))) for i, p in
+             enumerate((w.root, w.metadata))]
+    trace = os.path.join(workdir, "trace")
+    for a, b in saved:
+        shutil.copytree(a, b)
+    w.run(prefix=["strace", "-f", "-qq", "-o", trace, "-e", "trace=openat"])
+    with open(trace) as f:
+        calls = [x.split(None, 1) for x in f if "openat(" in x]
+    calls = [x for pid, x in calls if pid == calls[0][0]]
+    found = [i for i, x in enumerate(calls, 1) if '"INBOX"' in x]
+    assert found
+    # What else is opened is not the same in every run.
+    for at in range(found[0] - 4, found[1] + 2):
+        for a, b in saved:
+            shutil.rmtree(a)
+            shutil.copytree(b, a)
+        r = w.run(code=None, prefix=[
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat",
+            "-e", "inject=openat:error=EIO:when=%d" % at])
+        assert "is gone" not in r.text, at
+    w.run()
+    w.check()
