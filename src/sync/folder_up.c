@@ -326,7 +326,7 @@ folder_up_step(struct folder *f)
 	case GATHER:
 		return first_step(f);
 	case MOVE:
-		e = folder_move_step(f);
+		e = CFG_MOVES ? folder_move_step(f) : ERR_END;
 		f->up.step = e == ERR_END ? SEND : MOVE;
 		return e == ERR_END ? ERR_OK : e;
 	case SEND:
