@@ -17,14 +17,17 @@ shift 2
 target "$name"
 tools=$("$here/musl.sh" "$name")
 include= libs= cmocka=
-OLD_CIPHERS=1
 # The knobs as the top Makefile takes them: of the preset, else of .config.
 config=$top/${PRESET:+config/$PRESET}.config
-if [ -e "$config" ] && "$top/config/overrides.sh" "$config" |
-	grep -q 'CFG_OLD_CIPHERS 0$'; then
-	OLD_CIPHERS=
-fi
-export OLD_CIPHERS
+off=
+[ ! -e "$config" ] || off=$("$top/config/overrides.sh" "$config" |
+	sed -n 's/^#define CFG_\([A-Z_]*\) 0$/\1/p')
+for knob in OLD_CIPHERS FAST_CRYPTO; do
+	case " "$off" " in
+	*"$knob"*) export $knob= ;;
+	*) export $knob=1 ;;
+	esac
+done
 case $tls in
 mbedtls | bearssl)
 	lib=$("$here/$tls.sh" "$name")
@@ -50,6 +53,8 @@ esac
 #
 # ARM64 reaches what lies within a MiB in one instruction: text and memory of
 # the small presets do.
+# What is taken out of loops costs more than it is worth.
+pack="$pack -fno-move-loop-invariants -fno-tree-loop-im"
 malloc= lto=
 case $name in
 armel) pack="$pack -mthumb -mthumb-interwork" ;;

@@ -3,7 +3,8 @@
 # mbedtls_config.h), as small as it gets; prints the folder of its include and
 # lib.
 #
-# OLD_CIPHERS=1 adds what servers of ten years ago need.
+# OLD_CIPHERS=1 adds what servers of ten years ago need, FAST_CRYPTO=1 tables of
+# curves and long loops of digests.
 #
 # Objects in which transfers and handshakes spend their time are compiled for
 # speed; see targets.sh and the list below.
@@ -23,7 +24,7 @@ stamp=$({
 	cat "$here/mbedtls.sh" "$config" "$here/targets.sh" \
 		"$src/include/mbedtls/build_info.h"
 	ls "$src/debian/patches" 2>/dev/null || true
-	echo "$tools $small ${OLD_CIPHERS:-}"
+	echo "$tools $small ${OLD_CIPHERS:-} ${FAST_CRYPTO:-}"
 } | digest)
 out=$CACHE/$1/mbedtls-$stamp
 
@@ -32,6 +33,7 @@ if [ "${2:-}" = --build ]; then
 	cp -R "$src/include" .
 	{
 		[ -z "${OLD_CIPHERS:-}" ] || echo "#define WHERRY_OLD_CIPHERS"
+		[ -z "${FAST_CRYPTO:-}" ] || echo "#define WHERRY_FAST_CRYPTO"
 		cat "$config"
 	} >include/mbedtls/mbedtls_config.h
 	mkdir o && cd o

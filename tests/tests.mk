@@ -63,6 +63,7 @@ check-all: ## check, every knob turned alone, every fuzz target for a minute
 # Link time optimization is left out: it makes the file larger once compressed.
 SMALL = -Oz -fno-schedule-insns2 -fno-tree-pre -fno-code-hoisting \
 	-fno-tree-dominator-opts -fno-caller-saves -fno-shrink-wrap -fno-jump-tables \
+	-fno-move-loop-invariants -fno-tree-loop-im \
 	-ffunction-sections -fdata-sections -fno-unwind-tables \
 	-fno-asynchronous-unwind-tables -fno-pie -fno-stack-protector
 SMALL_LINK = -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro \

@@ -153,19 +153,13 @@ set_up(struct tls *t)
 	}
 	br_ssl_client_zero(&t->client);
 	br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
-	br_ssl_engine_set_suites(engine, suites, tls_suites(suites,
-		br_aes_x86ni_ctr_get_vtable() != NULL));
-	/* i31 is what ECDSA needs anyway; i62 would be 2 KiB more for a
-	 * millisecond in a handshake. */
-	br_ssl_engine_set_rsavrfy(engine, br_rsa_i31_pkcs1_vrfy);
-	br_ssl_engine_set_default_ecdsa(engine);
+	br_ssl_engine_set_suites(engine, suites,
+		tls_suites(suites, tls_ciphers(engine)));
 	br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
 	br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);
 	br_ssl_engine_set_hash(engine, br_sha512_ID, &br_sha512_vtable);
 	br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
 	br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
-	br_ssl_engine_set_default_aes_gcm(engine);
-	br_ssl_engine_set_default_chapol(engine);
 	if (CFG_OLD_CIPHERS) {
 		br_ssl_engine_set_default_aes_cbc(engine);
 		br_ssl_engine_set_hash(engine, br_sha1_ID, &br_sha1_vtable);

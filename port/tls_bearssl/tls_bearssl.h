@@ -38,6 +38,9 @@ struct tls {
 	unsigned char in[TLS_IN], out[TLS_OUT];
 };
 
+/* Curves, ciphers and signatures for the engine; true if AES is fast. */
+bool tls_ciphers(br_ssl_engine_context *engine);
+
 extern const br_x509_class tls_x509_class;
 /* Bytes of tls_x509.c's own. */
 #define TLS_SHOWN_BYTES ((size_t)CFG_CERT_CHAIN * CFG_CERT_DER)

@@ -79,6 +79,14 @@
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
 
+/* Without CFG_FAST_CRYPTO: multiples of a curve's generator are computed as
+ * those of any other point, and the rounds of digests are loops. */
+#ifndef WHERRY_FAST_CRYPTO
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_SHA512_SMALLER
+#endif
+
 /* Certificates: read only. */
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C

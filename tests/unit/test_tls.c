@@ -66,6 +66,9 @@ static const char script[] =
 	"leaf client localhost ca client\n"
 	"leaf noip 127.0.0.1 ca noip\n"
 	"leaf big localhost ca big\n"
+	"for i in 384 521; do\n"
+	"  openssl ecparam -name secp${i}r1 -genkey -noout -out p$i.key\n"
+	"  sign p$i localhost ca leaf; cat p$i.pem p$i.key >p$i.both; done\n"
 	"openssl genrsa -out rsa.key 2048; sign rsa localhost ca leaf\n"
 	"cat rsa.pem rsa.key >rsa.both\n"
 	"openssl genrsa -out weak.key 1024; sign weak localhost ca leaf\n"
@@ -598,6 +601,27 @@ ciphers(void **state)
 	}
 }
 
+/* Each for the exchange of keys, and those that sign. */
+static void
+curves(void **state)
+{
+	static const char *const all[] = {
+		"-cert rsa.both -tls1_2 -groups P-256",
+		"-cert rsa.both -tls1_2 -groups P-384",
+		"-cert rsa.both -tls1_2 -groups P-521",
+		"-cert rsa.both -tls1_2 -groups X25519",
+		"-cert p384.both -tls1_2",
+		"-cert p521.both -tls1_2",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_int_equal(try(all[i], "localhost", "ca.pem", NULL),
+			ERR_OK);
+	}
+}
+
 static void
 old_ciphers(void **state)
 {
@@ -1018,6 +1042,7 @@ main(void)
 		CASE(versions),
 		CASE(fragments),
 		CASE(ciphers),
+		CASE(curves),
 		CASE(old_ciphers),
 		CASE(nothing_before_verification),
 		CASE(ends),
