@@ -15,7 +15,7 @@ int64_t sys_time(void);	      /* seconds since 1970 UTC */
 int64_t sys_time_ms(void);    /* the same clock, in milliseconds */
 uint32_t sys_pid(void);
 const char *sys_getenv(const char *name); /* NULL if unset */
-/* Home directory ($HOME, else passwd), NUL-terminated into p; ERR_NOENT. */
+/* Home directory ($HOME, else passwd: CFG_PASSWD), NUL-terminated into p; ERR_NOENT. */
 enum err sys_home(char *p, size_t cap);
 /* Host name as gethostname() gives it; "localhost" if it fails. */
 void sys_hostname(char *p, size_t cap);

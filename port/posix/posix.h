@@ -38,6 +38,8 @@ _Static_assert(sizeof(time_t) == 8, "needs 64-bit times: "
 /* errno as our error, with "call name: reason" as its detail. name may be
  * NULL. */
 enum err posix_fail(const char *call, const char *name);
+/* NULL if the user database has none. */
+const char *posix_passwd_home(void);
 /* The same for the network: always ERR_NET. */
 enum err posix_net_fail(const char *call);
 

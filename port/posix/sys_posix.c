@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/span.h"
+#include "config.h"
 #include "port/net.h"
 #include "port/sys.h"
 
@@ -62,11 +62,9 @@ enum err
 sys_home(char *p, size_t cap)
 {
 	const char *home = getenv("HOME");
-	const struct passwd *pw;
 
-	if (home == NULL || home[0] == '\0') {
-		pw = getpwuid(getuid());
-		home = pw != NULL ? pw->pw_dir : NULL;
+	if (CFG_PASSWD && (home == NULL || home[0] == '\0')) {
+		home = posix_passwd_home();
 	}
 	if (home == NULL || home[0] == '\0') {
 		return err_set(ERR_NOENT, "no home directory: set HOME");

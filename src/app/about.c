@@ -27,6 +27,7 @@ static const struct {
 	{"watch", CFG_WATCH},
 	{"moves", CFG_MOVES},
 	{"help", CFG_HELP},
+	{"passwd", CFG_PASSWD},
 };
 
 /* "built with: a b", or "without" those that are off; nothing if none is. */
