@@ -320,6 +320,12 @@
 #define CFG_PASSWD 1
 #endif
 
+/* Why an option of OfflineIMAP stops the start, or has no effect. Without it
+ * the message says that it does, and points to the manual. */
+#ifndef CFG_REASONS
+#define CFG_REASONS 1
+#endif
+
 /* The list of options of -h. Without it -h points to the manual. */
 #ifndef CFG_HELP
 #define CFG_HELP 1
@@ -514,7 +520,7 @@
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
 	CFG_ADVICE | CFG_RESUME | CFG_STATS | CFG_COMPRESS | CFG_WATCH | \
 	CFG_HELP | CFG_MOVES | CFG_OLD_CIPHERS | CFG_FAST_CRYPTO | \
-	CFG_PASSWD) & ~1
+	CFG_PASSWD | CFG_REASONS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 

@@ -28,6 +28,7 @@ static const struct {
 	{"moves", CFG_MOVES},
 	{"help", CFG_HELP},
 	{"passwd", CFG_PASSWD},
+	{"reasons", CFG_REASONS},
 };
 
 /* "built with: a b", or "without" those that are off; nothing if none is. */

@@ -15,9 +15,15 @@
 #define GLUE(a, b) a##b
 #define FIELD(prefix, line) GLUE(prefix, line)
 #define HELP_USED(help) ""
+#if CFG_REASONS
 #define HELP_QUIET(help) help
 #define HELP_NOTED(help) help
 #define HELP_STOP(help) help
+#else
+#define HELP_QUIET(help) ""
+#define HELP_NOTED(help) ""
+#define HELP_STOP(help) ""
+#endif
 
 #define ROW(name, where, type, class, standard, help) \
 	char FIELD(name_, __LINE__)[sizeof(name)]; \
@@ -62,6 +68,11 @@ conf_option_name(const struct conf_option *o)
 const char *
 conf_option_help(const struct conf_option *o)
 {
+	if (!CFG_REASONS) {
+		return o->class == CLASS_STOP ? "not supported; the reason is "
+			"in wherry's manual (this build has none: CFG_REASONS)" :
+			o->class == CLASS_USED ? "" : "has no effect in wherry";
+	}
 	return (const char *)&texts + o->help;
 }
 
