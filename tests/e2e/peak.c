@@ -124,9 +124,12 @@ look(pid_t pid, const char *path)
 	FILE *f = fopen(path, "w");
 
 	if (f != NULL) {
-		fprintf(f, "%ld %ld %ld %ld\n", value(pid, "status", "VmHWM:"),
-		    value(pid, "smaps_rollup", "Anonymous:"),
-		    value(pid, "smaps_rollup", "Private_Dirty:"),
+		/* The stack last: to be read it gets all of its pages. */
+		long peak = value(pid, "status", "VmHWM:");
+		long own = value(pid, "smaps_rollup", "Anonymous:");
+		long dirty = value(pid, "smaps_rollup", "Private_Dirty:");
+
+		fprintf(f, "%ld %ld %ld %ld\n", peak, own, dirty,
 		    stack_depth(pid));
 		fclose(f);
 	}
