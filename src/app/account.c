@@ -24,10 +24,12 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 	a->root = a->state = a->lock = a->marker = FS_NONE;
 	a->started_ms = now_ms;
 	a->written = fs_written();
-	a->folders.open = false;
 	a->table.dir = a->table.fd = FS_NONE;
 	a->phase = ACCOUNT_PASSWORD;
+	conf_lend(conf, &a->work);
 	e = conf_account(conf, name, &a->conf);
+	conf_lend(conf, NULL);
+	a->folders.open = false;
 	if (e == ERR_OK) {
 		log_msg(LOG_INFO, "*** Processing account %s", a->conf.name);
 		e = account_open(a);

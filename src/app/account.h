@@ -70,7 +70,10 @@ struct account {
 	char hostname[128];
 	char title[1024];
 	struct catalog table;
-	struct folders folders;
+	union {
+		struct conf_work work; /* until its options are read */
+		struct folders folders;
+	};
 };
 
 enum err account_begin(struct account *a, struct conf *conf, const char *name,

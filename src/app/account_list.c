@@ -26,11 +26,10 @@ enum { ASK_ENABLE, ASK_NAMESPACE, ASK_LIST, ASK_STATUS, ASKED };
 static uint64_t
 digest_of(const struct conf_account *c)
 {
-	size_t behind = offsetof(struct conf_account, passfile);
 	uint8_t md5[2][16];
 
 	hash_md5(c, offsetof(struct conf_account, pass), md5[0]);
-	hash_md5((const uint8_t *)c + behind, sizeof(*c) - behind, md5[1]);
+	hash_md5(c->texts, c->texts_n, md5[1]);
 	hash_md5(md5, sizeof(md5), md5[0]);
 	return le_get64(md5[0]);
 }

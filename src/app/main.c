@@ -266,7 +266,7 @@ sync_all(const struct cli *cli)
 {
 	int64_t started = sys_now_ms();
 	struct run r = {.cli = cli};
-	enum err e = conf_open(&main_conf, cli->config);
+	enum err e = conf_open(&main_conf, &main_accounts[0].work, cli->config);
 
 	if (e == ERR_NOENT && cli->config == NULL) {
 		return no_config();
@@ -295,6 +295,7 @@ sync_all(const struct cli *cli)
 		.socktimeout_s = main_general.socktimeout_s,
 		.durability = durability(main_general.fsync),
 		.dry_run = cli->dry_run};
+	conf_lend(&main_conf, NULL);
 	share(&r);
 	sys_signals();
 	loop(&r);

@@ -55,7 +55,7 @@ open_usual(struct conf *c)
 	enum err e;
 
 	for (unsigned i = 0; i < CONF_PLACES; i++) {
-		BUF_INIT(&b, c->work);
+		BUF_INIT(&b, c->w->work);
 		e = conf_place(i, &b);
 		if (e == ERR_OK) {
 			e = open_path(c, buf_cstr(&b));
@@ -76,7 +76,7 @@ is_offlineimap(struct conf *c)
 	struct buf b;
 
 	for (unsigned i = CONF_PLACES_OWN; i < CONF_PLACES; i++) {
-		BUF_INIT(&b, c->work);
+		BUF_INIT(&b, c->w->work);
 		if (conf_place(i, &b) == ERR_OK &&
 			span_is(buf_get(&b), c->path)) {
 			return true;
@@ -86,7 +86,7 @@ is_offlineimap(struct conf *c)
 }
 
 enum err
-conf_open(struct conf *c, const char *path)
+conf_open(struct conf *c, struct conf_work *w, const char *path)
 {
 	struct fs_stat st;
 	struct buf b;
@@ -94,11 +94,12 @@ conf_open(struct conf *c, const char *path)
 	enum err e;
 
 	memset(c, 0, sizeof(*c));
+	c->w = w;
 	c->fd = FS_NONE;
 	if (path == NULL) {
 		e = open_usual(c);
 	} else {
-		BUF_INIT(&b, c->work);
+		BUF_INIT(&b, c->w->work);
 		e = conf_expand_path(path, &b);
 		if (e == ERR_OK) {
 			e = open_path(c, buf_cstr(&b));
@@ -123,13 +124,19 @@ conf_open(struct conf *c, const char *path)
 }
 
 void
+conf_lend(struct conf *c, struct conf_work *w)
+{
+	if (c->w != NULL) {
+		memset(c->w, 0, sizeof(*c->w)); /* passwords came through */
+	}
+	c->w = w;
+}
+
+void
 conf_close(struct conf *c)
 {
 	fs_close(&c->fd);
-	/* passwords came through here */
-	memset(c->io, 0, sizeof(c->io));
-	memset(c->work, 0, sizeof(c->work));
-	memset(c->value, 0, sizeof(c->value));
+	conf_lend(c, NULL);
 }
 
 /* The text still to be read is work[at..CFG_VALUE). */
@@ -158,21 +165,21 @@ push(struct expand *x, const char *key, uint32_t *line)
 	bool has_section, has_default;
 	enum err e;
 
-	e = conf_read_find(c, x->section, key, c->work, x->at, &n, line,
+	e = conf_read_find(c, x->section, key, c->w->work, x->at, &n, line,
 		&has_section);
 	if (e == ERR_NOENT && has_section) {
-		e = conf_read_find(c, "DEFAULT", key, c->work, x->at, &n, line,
+		e = conf_read_find(c, "DEFAULT", key, c->w->work, x->at, &n, line,
 			&has_default);
 	}
 	if (e != ERR_OK) {
 		return e;
 	}
 	if (x->depth > DEPTH || (x->depth == DEPTH &&
-		memchr(c->work, '%', n) != NULL)) {
+		memchr(c->w->work, '%', n) != NULL)) {
 		return bad(x, "%(...)s deeper than 10, or in a circle");
 	}
 	x->at = end - n;
-	memmove(c->work + x->at, c->work, n);
+	memmove(c->w->work + x->at, c->w->work, n);
 	x->ends[x->depth++] = end;
 	return ERR_OK;
 }
@@ -181,7 +188,7 @@ push(struct expand *x, const char *key, uint32_t *line)
 static enum err
 expand_percent(struct expand *x, struct buf *out)
 {
-	const char *p = x->c->work + x->at;
+	const char *p = x->c->w->work + x->at;
 	size_t left = x->ends[x->depth - 1] - x->at, n = 2;
 	char name[CFG_NAME];
 	uint32_t line;
@@ -217,7 +224,7 @@ expand_percent(struct expand *x, struct buf *out)
 static void
 copy_plain(struct expand *x, struct buf *out)
 {
-	struct span s = {x->c->work + x->at, x->ends[x->depth - 1] - x->at};
+	struct span s = {x->c->w->work + x->at, x->ends[x->depth - 1] - x->at};
 	size_t n = span_find(s, '%');
 
 	buf_span(out, span_upto(s, n));
@@ -235,7 +242,7 @@ conf_get(struct conf *c, const char *section, const char *key, struct buf *out,
 	while (e == ERR_OK && x.depth > 0) {
 		if (x.at == x.ends[x.depth - 1]) {
 			x.depth--;
-		} else if (c->work[x.at] == '%') {
+		} else if (c->w->work[x.at] == '%') {
 			e = expand_percent(&x, out);
 		} else {
 			copy_plain(&x, out);

@@ -16,12 +16,20 @@
 #include "config.h"
 #include "port/fs.h"
 
+/* Nothing in it lasts from one call to the next: whoever has no other use for
+ * that memory at the time lends it. Values come through it, passwords too. */
+struct conf_work {
+	uint8_t io[2048];
+	char work[CFG_VALUE]; /* conf_get() expands here */
+	char value[CFG_VALUE + 1]; /* conf_check() reads into it */
+};
+
 struct conf {
+	struct conf_work *w;
 	fs_fd fd;
 	char path[CFG_PATH];
 	bool offlineimap; /* found in one of OfflineIMAP's places */
 	/* private: the reader (conf_read.h) */
-	uint8_t io[2048];
 	size_t io_at, io_n;
 	uint64_t io_pos;    /* of the byte behind io in the file */
 	uint32_t line;	    /* being read, from 1 */
@@ -30,16 +38,15 @@ struct conf {
 	bool in_line, at_text, in_key, in_section;
 	enum err err;
 	char section[CFG_NAME], key[CFG_NAME];
-	/* private: conf_get() expands here; conf_check() reads into value */
-	char work[CFG_VALUE];
-	char value[CFG_VALUE + 1];
 };
 
 /* path NULL: $XDG_CONFIG_HOME/wherry/wherry.conf (~/.config without it),
  * /etc/wherry.conf, $XDG_CONFIG_HOME/offlineimap/config, ~/.offlineimaprc.
  * ERR_NOENT if none; ERR_CONF with "file:line: reason" for bad grammar.
  * Warns if others can read a file that holds a remotepass. */
-enum err conf_open(struct conf *c, const char *path);
+enum err conf_open(struct conf *c, struct conf_work *w, const char *path);
+/* From here on it works there; what was lent before is wiped. */
+void conf_lend(struct conf *c, struct conf_work *w);
 void conf_close(struct conf *c);
 
 /* Value of section/key, interpolated, appended to out; lines of a value of
@@ -78,13 +85,13 @@ enum err conf_account_name(const char *accounts, unsigned i, struct buf *out);
 
 enum conf_compress { CONF_COMPRESS_AUTO, CONF_COMPRESS_NO, CONF_COMPRESS_YES };
 
+#define CONF_FILTER (CFG_FILTERS ? CFG_FILTER + 1 : 1)
 /* Everything about one account, checked; messages carry file and line. Holds
  * secrets: memset it when it is not needed any more. */
 struct conf_account {
 	char name[128];
 	char local_repo[128], remote_repo[128];
 	/* local */
-	char root[CFG_PATH]; /* localfolders, absolute, expanded */
 	char sep;	     /* '.' or '/' */
 	char infosep;	     /* ':', or '!' (maildir-windows-compatible) */
 	bool trust_mtime;
@@ -95,19 +102,23 @@ struct conf_account {
 	uint32_t max_lanes; /* maxconnections; 0: not said */
 	uint32_t retries; /* retrycount: to connect again, in a row */
 	char user[256];
-	char pass[512];		 /* remotepass; secret */
-	char passfile[CFG_PATH];
 	char passcmd[CFG_PASSCMD ? 1024 : 1];
 	bool ssl, starttls;
-	char ca_file[CFG_PATH];	 /* sslcacertfile; "" not set; "OS-DEFAULT" */
 	char fingerprint[1024];
 	char auth[256];		 /* auth_mechanisms, "" default order */
 	bool remote_readonly, remote_createfolders, remote_sync_deletes;
 	bool expunge;
 	uint32_t audit_h, flag_check_m; /* hours, minutes */
 	enum conf_compress compress; /* usecompression */
-	char filter_remote[CFG_FILTERS ? CFG_FILTER + 1 : 1]; /* "" none */
-	char filter_local[CFG_FILTERS ? CFG_FILTER + 1 : 1];
+	char pass[512]; /* remotepass; secret */
+	/* In texts, one behind the other: most are short, and what is behind
+	 * them is never touched. */
+	const char *root; /* localfolders, absolute, expanded */
+	const char *passfile;
+	const char *ca_file; /* sslcacertfile; "" not set; "OS-DEFAULT" */
+	const char *filter_remote, *filter_local; /* "" none */
+	size_t texts_n;
+	char texts[3 * CFG_PATH + 2 * CONF_FILTER];
 };
 enum err conf_account(struct conf *c, const char *name,
 	struct conf_account *out);

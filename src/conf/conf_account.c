@@ -95,6 +95,24 @@ path(const struct fill *f, const char *key, bool absolute, char *out,
 	return ERR_OK;
 }
 
+/* The long ones of an account: read to where there is room, then kept if that
+ * went well. Each has an upper bound, so all of them have room. */
+static char *
+room(struct conf_account *a)
+{
+	return a->texts + a->texts_n;
+}
+
+static enum err
+keep(struct conf_account *a, const char **out, enum err e)
+{
+	if (e == ERR_OK) {
+		*out = room(a);
+		a->texts_n += strlen(*out) + 1;
+	}
+	return e;
+}
+
 /* A yes or no; *out stays as it is if it is not set. */
 static enum err
 yes_no(const struct fill *f, const char *key, bool *out)
@@ -227,14 +245,15 @@ fill_local(struct conf *c, const char *section, struct conf_account *a)
 	enum err e;
 
 	a->local_createfolders = a->local_sync_deletes = true;
-	if ((e = path(&f, "localfolders", true, a->root, sizeof(a->root))) ||
+	if ((e = keep(a, &a->root, path(&f, "localfolders", true, room(a),
+			CFG_PATH))) ||
 		(e = text(&f, "sep", sep, sizeof(sep))) ||
 		(e = yes_no(&f, "trust_mtime", &a->trust_mtime)) ||
 		(e = yes_no(&f, "readonly", &a->local_readonly)) ||
 		(e = yes_no(&f, "createfolders", &a->local_createfolders)) ||
 		(e = yes_no(&f, "sync_deletes", &a->local_sync_deletes)) ||
-		(e = text(&f, "folderfilter", a->filter_local,
-			sizeof(a->filter_local)))) {
+		(e = keep(a, &a->filter_local, text(&f, "folderfilter", room(a),
+			CONF_FILTER)))) {
 		return e;
 	}
 	a->sep = sep[0] == '/' ? '/' : '.';
@@ -250,8 +269,8 @@ fill_passwords(const struct fill *f, struct conf_account *a)
 	if ((e = text(f, "remotepass", a->pass, sizeof(a->pass))) ||
 		(e = text(f, "remotepasscmd", a->passcmd,
 			sizeof(a->passcmd))) ||
-		(e = path(f, "remotepassfile", false, a->passfile,
-			sizeof(a->passfile)))) {
+		(e = keep(a, &a->passfile, path(f, "remotepassfile", false,
+			room(a), CFG_PATH)))) {
 		return e;
 	}
 	if (a->passfile[0] != '\0' &&
@@ -280,8 +299,8 @@ fill_policy(const struct fill *f, struct conf_account *a)
 		(e = number(f, "flag_check", &a->flag_check_m))) {
 		return e;
 	}
-	return text(f, "folderfilter", a->filter_remote,
-		sizeof(a->filter_remote));
+	return keep(a, &a->filter_remote,
+		text(f, "folderfilter", room(a), CONF_FILTER));
 }
 
 static enum err
@@ -331,8 +350,8 @@ fill_remote(struct conf *c, const char *section, bool gmail,
 		(e = text(&f, "remoteuser", a->user, sizeof(a->user))) ||
 		(e = yes_no(&f, "ssl", &a->ssl)) ||
 		(e = yes_no(&f, "starttls", &a->starttls)) ||
-		(e = path(&f, "sslcacertfile", false, a->ca_file,
-			sizeof(a->ca_file))) ||
+		(e = keep(a, &a->ca_file, path(&f, "sslcacertfile", false,
+			room(a), CFG_PATH))) ||
 		(e = text(&f, "cert_fingerprint", a->fingerprint,
 			sizeof(a->fingerprint))) ||
 		(e = text(&f, "auth_mechanisms", a->auth, sizeof(a->auth))) ||
@@ -360,7 +379,9 @@ conf_account(struct conf *c, const char *name, struct conf_account *out)
 	bool windows = false;
 	enum err e;
 
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct conf_account, texts));
+	out->root = out->passfile = out->ca_file = "";
+	out->filter_remote = out->filter_local = "";
 	if (strlen(name) >= sizeof(out->name)) {
 		return err_set(ERR_LIMIT, "%s: account \"%.*s...\": longer "
 			"than %zu bytes", c->path, 64, name,

@@ -63,13 +63,13 @@ conf_value(struct conf *c, const char *section, const char *key,
 	struct buf b;
 	enum err e;
 
-	buf_init(&b, c->value, CFG_VALUE);
+	buf_init(&b, c->w->value, CFG_VALUE);
 	e = conf_get(c, section, key, &b, line);
 	if (e != ERR_OK) {
 		return e;
 	}
 	s = span_trim(buf_get(&b));
-	c->value[(size_t)(s.p - c->value) + s.n] = '\0';
+	c->w->value[(size_t)(s.p - c->w->value) + s.n] = '\0';
 	*value = s.p;
 	return ERR_OK;
 }

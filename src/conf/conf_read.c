@@ -47,7 +47,7 @@ peek_raw(struct conf *c)
 	if (c->io_at == c->io_n) {
 		size_t got;
 
-		c->err = fs_pread(c->fd, c->io, sizeof(c->io), c->io_pos, &got);
+		c->err = fs_pread(c->fd, c->w->io, sizeof(c->w->io), c->io_pos, &got);
 		if (c->err != ERR_OK || got == 0) {
 			return NO_BYTE;
 		}
@@ -55,7 +55,7 @@ peek_raw(struct conf *c)
 		c->io_at = 0;
 		c->io_n = got;
 	}
-	return c->io[c->io_at];
+	return c->w->io[c->io_at];
 }
 
 /* The next byte with CR and CR LF as LF, not taken. */
@@ -79,7 +79,7 @@ get(struct conf *c)
 	if (b == NO_BYTE) {
 		return b;
 	}
-	if (c->io[c->io_at++] == '\r' && peek_raw(c) == '\n') {
+	if (c->w->io[c->io_at++] == '\r' && peek_raw(c) == '\n') {
 		c->io_at++;
 	}
 	if (b == '\n') {
@@ -139,8 +139,8 @@ conf_read_begin(struct conf *c)
 	c->in_line = c->at_text = c->in_key = c->in_section = false;
 	c->err = ERR_OK;
 	/* a byte order mark */
-	if (peek_raw(c) == 0xef && c->io_n >= 3 && c->io[1] == 0xbb &&
-		c->io[2] == 0xbf) {
+	if (peek_raw(c) == 0xef && c->io_n >= 3 && c->w->io[1] == 0xbb &&
+		c->w->io[2] == 0xbf) {
 		c->io_at = 3;
 	}
 }

@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 
 static struct conf c;
+static struct conf_work work;
 static struct conf_general general;
 static struct conf_account account;
 
@@ -92,7 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(ftruncate(fd, 0) == 0);
 	must(pwrite(fd, data, size, 0) == (ssize_t)size);
 	try_filter((const char *)data, size);
-	e = conf_open(&c, path);
+	e = conf_open(&c, &work, path);
 	must(e == ERR_OK || e == ERR_CONF || e == ERR_LIMIT);
 	if (e == ERR_OK) {
 		checked = conf_check(&c);

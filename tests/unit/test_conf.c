@@ -19,6 +19,7 @@
 #include "conf/conf_option.h"
 
 static struct conf c;
+static struct conf_work work;
 static struct conf_general general;
 static struct conf_account account;
 static char dir[64], path[128];
@@ -55,7 +56,7 @@ open_n(const char *text, size_t n)
 	logged_n = 0;
 	logged[0] = '\0';
 	write_file(path, text, n, 0600);
-	return conf_open(&c, path);
+	return conf_open(&c, &work, path);
 }
 
 static void
@@ -848,14 +849,14 @@ usual_places(void **state)
 	char name[256], want[256];
 
 	(void)state;
-	assert_int_equal(conf_open(&c, "/nonexistent/x"), ERR_NOENT);
+	assert_int_equal(conf_open(&c, &work, "/nonexistent/x"), ERR_NOENT);
 	if (access("/etc/wherry.conf", F_OK) == 0) {
 		skip();
 	}
-	assert_int_equal(conf_open(&c, NULL), ERR_NOENT);
+	assert_int_equal(conf_open(&c, &work, NULL), ERR_NOENT);
 	snprintf(name, sizeof(name), "%s/.offlineimaprc", dir);
 	write_file(name, BASE, strlen(BASE), 0600);
-	assert_int_equal(conf_open(&c, NULL), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, NULL), ERR_OK);
 	assert_string_equal(c.path, name);
 	assert_true(c.offlineimap);
 	assert_int_equal(conf_general(&c, &general), ERR_OK);
@@ -863,7 +864,7 @@ usual_places(void **state)
 	assert_string_equal(general.metadata, want);
 	conf_close(&c);
 	/* the same file named by hand */
-	assert_int_equal(conf_open(&c, "~/.offlineimaprc"), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, "~/.offlineimaprc"), ERR_OK);
 	assert_true(c.offlineimap);
 	conf_close(&c);
 	/* better places */
@@ -872,7 +873,7 @@ usual_places(void **state)
 	assert_int_equal(system(name), 0);
 	snprintf(name, sizeof(name), "%s/.config/offlineimap/config", dir);
 	write_file(name, BASE, strlen(BASE), 0600);
-	assert_int_equal(conf_open(&c, NULL), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, NULL), ERR_OK);
 	assert_string_equal(c.path, name);
 	assert_true(c.offlineimap);
 	conf_close(&c);
@@ -881,7 +882,7 @@ usual_places(void **state)
 	setenv("XDG_STATE_HOME", name, 1);
 	snprintf(name, sizeof(name), "%s/x/wherry/wherry.conf", dir);
 	write_file(name, BASE, strlen(BASE), 0600);
-	assert_int_equal(conf_open(&c, NULL), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, NULL), ERR_OK);
 	assert_string_equal(c.path, name);
 	assert_false(c.offlineimap);
 	assert_int_equal(conf_general(&c, &general), ERR_OK);
@@ -898,17 +899,17 @@ open_to_others(void **state)
 	conf_close(&c);
 	write_file(path, BASE "remotepass = x\n",
 		strlen(BASE "remotepass = x\n"), 0644);
-	assert_int_equal(conf_open(&c, path), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, path), ERR_OK);
 	assert_non_null(strstr(logged, "others can read it"));
 	conf_close(&c);
 	logged_n = 0;
 	logged[0] = '\0';
 	write_file(path, BASE, strlen(BASE), 0644);
-	assert_int_equal(conf_open(&c, path), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, path), ERR_OK);
 	assert_string_equal(logged, "");
 	conf_close(&c);
 	/* a directory is no file */
-	assert_int_not_equal(conf_open(&c, dir), ERR_OK);
+	assert_int_not_equal(conf_open(&c, &work, dir), ERR_OK);
 	assert_int_equal(c.fd, FS_NONE);
 }
 
@@ -966,7 +967,7 @@ document(void **state)
 	}
 	assert_null(strstr(at, "\n| `"));
 	/* and the example is one */
-	assert_int_equal(conf_open(&c, "doc/wherry.conf.example"), ERR_OK);
+	assert_int_equal(conf_open(&c, &work, "doc/wherry.conf.example"), ERR_OK);
 	assert_int_equal(conf_check(&c), ERR_OK);
 	assert_int_equal(count("W "), 0);
 	conf_close(&c);
