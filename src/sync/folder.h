@@ -384,7 +384,7 @@ struct folder {
 	/* buffers */
 	union {
 		struct want_set sets[2];
-		uint8_t early_out[2 * sizeof(struct want_set)];
+		uint8_t open_arena[CFG_WINDOW * LISTED_REC]; /* before */
 	};
 	union {
 		struct want again[CFG_SET_MESSAGES];
@@ -399,7 +399,7 @@ struct folder {
 	uint8_t arena[CFG_SORT_ARENA];
 	_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
 		[CFG_WINDOW * LISTED_REC]; /* or ranges of a search */
-	uint8_t open_arena[CFG_WINDOW * LISTED_REC];
+	uint8_t early_out[CFG_FRESH > 0 ? CFG_FILE_BUF * 3 / 2 : 1];
 	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
 	uint8_t names_buf[CFG_FILE_BUF], fresh_buf[CFG_FILE_BUF];
 	uint8_t doomed_buf[CFG_FILE_BUF];

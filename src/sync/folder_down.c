@@ -148,6 +148,7 @@ begin(struct folder *f)
 	}
 	f->down.begun = true;
 	folder_arena_take(f); /* folder_body.c writes through it */
+	UNPOISON(f->sets, sizeof(f->sets));
 	f->down.at = f->table.count;
 	f->down.left = todo - taken;
 	f->sync_few = f->job->durability == FOLDER_BATCH &&
