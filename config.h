@@ -21,10 +21,10 @@
 /* --- accounts and connections --- */
 
 /* Connections in the pool, all accounts together, each with a folder being
- * reconciled. Each costs about 113 KiB of wherry's own buffers and 24 to 72
+ * reconciled. Each costs about 118 KiB of wherry's own buffers and 24 to 72
  * KiB of TLS library memory. */
 #ifndef CFG_CONNECTIONS
-#define CFG_CONNECTIONS 3
+#define CFG_CONNECTIONS 4
 #endif
 
 /* Arena of the TLS library and of libc, bytes; 0 is what was measured for the
