@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -176,20 +177,30 @@ EVENTS {{
                  "-p", self.path("config/pid"), "-D"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 env=env, start_new_session=True)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 40
         while time.monotonic() < end and self.process.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port),
-                                              1) as s:
-                    s.settimeout(10)
-                    if s.recv(4) == b"* OK":
-                        return self
-            except OSError:
-                time.sleep(0.05)
+            if self.greets(self.port) and self.greets(self.tls_port, True):
+                return self
+            time.sleep(0.05)
         with open(self.path("out"), errors="replace") as f:
             said = f.read()[-2000:]
         self.stop()
         raise RuntimeError("cyrus does not start:\n" + said)
+
+    def greets(self, port, tls=False):
+        """Both have processes of their own, which the first who comes waits
+        for."""
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as s:
+                s.settimeout(10)
+                if tls:
+                    s = ssl.create_default_context(
+                        cafile=self.ca).wrap_socket(
+                            s, server_hostname="localhost")
+                with s:
+                    return s.recv(4) == b"* OK"
+        except OSError:
+            return False
 
     def stop(self):
         p, self.process = self.process, None
