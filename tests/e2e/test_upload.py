@@ -38,12 +38,14 @@ def exact(size, name):
     body = message(name)
     assert size > len(body) + 10
     left = size - len(body)
+    lines = []
     while left > 0:
         n = min(left, 70)
         if 0 < left - n < 3:
             n -= 5
-        body += b"x" * (n - 2) + b"\r\n"
+        lines.append(b"x" * (n - 2) + b"\r\n")
         left -= n
+    body += b"".join(lines)
     assert len(body) == size
     return body
 
@@ -127,7 +129,7 @@ class Up:
         self.s = Imap(**{"caps": MULTI, **server})
         self.inbox = self.s.folders["INBOX"]
         self.w = Wherry(dir, self.s, "user", tls="plain",
-                        general={"socktimeout": "3"})
+                        general={"socktimeout": "20"})
         self.inbox.add(message("old"))
         self.w.run()
         self.names = ["m%d" % i for i in range(n)]
@@ -158,7 +160,8 @@ class Up:
 
 @pytest.fixture
 def up(workdir, soon, monkeypatch):
-    monkeypatch.setenv("WHERRY", soon)
+    if "WHERRY" not in os.environ:
+        monkeypatch.setenv("WHERRY", soon)
     cases = []
 
     def get(n, **server):
