@@ -111,7 +111,7 @@ def build():
         with open(os.path.join(TOP, "build", name + ".lock"), "w") as lock:
             fcntl.lockf(lock, fcntl.LOCK_EX)
             subprocess.run(
-                ["make", "-s", "-C", TOP, "VARIANT=" + name,
+                ["make", "-s", "-j2", "-C", TOP, "VARIANT=" + name,
                  "CFLAGS=-O0 -g", "CPPFLAGS=" + flags, *words, "all"],
                 check=True,
                 stdout=subprocess.DEVNULL,

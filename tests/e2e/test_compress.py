@@ -137,7 +137,7 @@ def test_auto_on_a_slow_line(make, server):
 
 def test_cut_lines(make, server):
     """The line breaks anywhere; the runs after it end where they should."""
-    w = make(tls="plain")
+    w = make(tls="plain", remote={"retrycount": 0})
     r = random.Random(7)
     with w.box() as b:
         text_mail(b, 60)

@@ -338,10 +338,10 @@ def test_other_mailbox_is_not_that(mock, what):
 @pytest.mark.slow
 @pytest.mark.own
 @pytest.mark.parametrize("part", range(2))
-def test_killed(make, servers, build, monkeypatch, part):
+def test_killed(make, servers, soon, monkeypatch, part):
     """At any system call that changes something or sends, or with the line
     cut: the next run ends where an undisturbed one does."""
-    monkeypatch.setenv("WHERRY", build("settle", "-DCFG_APPEND_SETTLE_S=1"))
+    monkeypatch.setenv("WHERRY", soon)
     w = make(general={"fsync": ["no", "batch"][part]})
     s = Moves(w)
     calls = test_kill.count_calls(w)
