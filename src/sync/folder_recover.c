@@ -224,14 +224,20 @@ folder_recover_begin(struct folder *f)
 	return e;
 }
 
+/* A clock that was set back tells no age: it counts from now. */
 static bool
 young(struct folder *f)
 {
 	struct fs_stat st;
 	int64_t now = sys_time();
 
-	return fs_stat(f->job->state, "journal", &st) == ERR_OK &&
-		now >= st.mtime_s && now - st.mtime_s < CFG_APPEND_SETTLE_S;
+	if (fs_stat(f->job->state, "journal", &st) != ERR_OK) {
+		return false;
+	}
+	if (now < st.mtime_s) {
+		folder_up_sent(f);
+	}
+	return now - st.mtime_s < CFG_APPEND_SETTLE_S;
 }
 
 enum err

@@ -262,6 +262,28 @@ def test_answer_lost(up):
     u.settle()
 
 
+def test_clock_set_back_behind_an_upload(up):
+    """The server is still storing it, and the clock tells no age."""
+    u = up(1)
+    late = []
+
+    def take(conn, cmd):
+        if cmd.name == "APPEND":
+            late.extend(cmd.literals)
+            conn.close()
+            raise EOFError
+    u.s.take = take
+    u.w.configure(remote={"retrycount": 0})
+    u.w.run(code=(1, 75))
+    for d, _, names in os.walk(u.w.metadata):
+        if "journal" in names:
+            os.utime(os.path.join(d, "journal"), (time.time() + 3600,) * 2)
+    assert "still be arriving" in u.w.run(code=75).text
+    assert len(late) == 1
+    u.inbox.add(late[0])
+    u.settle()
+
+
 @pytest.mark.parametrize("at", [1, 2, 30, 51])
 def test_cut_in_the_middle(up, at):
     """The line broke before the last byte: none of that batch is there."""
