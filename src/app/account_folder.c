@@ -111,9 +111,9 @@ may_sync(struct account *a)
 		return false;
 	}
 	if (f->has_remote && noselect) {
-		if (f->has_local && f->has_state) {
-			leave(a, EXIT_PERSON, LOG_WARN, "the server has it no "
-				"more as a folder with mail; left alone here");
+		if (f->has_local) {
+			leave(a, EXIT_PERSON, LOG_WARN, "the server has it not "
+				"as a folder with mail; left alone here");
 		}
 		return false;
 	}

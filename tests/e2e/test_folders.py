@@ -64,6 +64,11 @@ def test_noselect_parent(make, sep):
         assert "Parent" not in w.local.folders()
         assert len(w.local.messages("Parent/Child")) == 1
         w.quiet()
+        # Mail in one that somebody made here does not go up; that is told.
+        if "\\Noselect" in b.folders().get("Parent", ()):
+            w.local.create("Parent")
+            w.local.add(lf(message("lost")), "Parent")
+            assert "Parent: " in w.run(code=2).text
 
 
 def test_server_with_a_prefix(servers, make):

@@ -361,7 +361,8 @@ class Run:
     def go(self, rounds):
         with self.w.box() as box:
             self.m.box = box
-            box.create("a")  # else it is there without mail
+            for f in ("a", "a/b"):  # else they are there without mail
+                box.create(f)
             for _ in range(20):
                 self.m.add_there()
             self.w.run()
