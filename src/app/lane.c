@@ -193,7 +193,7 @@ sooner(int64_t *deadline_ms, int64_t one)
 }
 
 void
-lane_poll(const struct lane *l, struct net_poll *p, int64_t *deadline_ms)
+lane_poll(struct lane *l, struct net_poll *p, int64_t *deadline_ms)
 {
 	int64_t one = -1;
 

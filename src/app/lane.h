@@ -68,7 +68,7 @@ enum err lane_connect(struct lane *l, int64_t now_ms);
  * else what ends the account. */
 enum err lane_step(struct lane *l, int64_t now_ms);
 /* Fills p, and *deadline_ms if it has an earlier one (-1 is none). */
-void lane_poll(const struct lane *l, struct net_poll *p,
+void lane_poll(struct lane *l, struct net_poll *p,
 	int64_t *deadline_ms);
 void lane_stop(struct lane *l); /* between two messages */
 /* One that it has yet to begin. */

@@ -144,7 +144,7 @@ check_deadlines(struct imap_conn *c)
 }
 
 int
-imap_conn_poll(const struct imap_conn *c, int *want, int64_t *deadline_ms)
+imap_conn_poll(struct imap_conn *c, int *want, int64_t *deadline_ms)
 {
 	int fd = io_poll_fd(&c->io, want, deadline_ms);
 

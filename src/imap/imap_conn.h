@@ -150,7 +150,7 @@ bool imap_compress(struct imap_conn *c);
  * TAGGED, UIDSET, ESEARCH events of a command carry its cmd and cookie. */
 enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);
 /* As io_poll_fd. */
-int imap_conn_poll(const struct imap_conn *c, int *want,
+int imap_conn_poll(struct imap_conn *c, int *want,
 	int64_t *deadline_ms);
 /* Commands in flight; with a fence, those in front of it. */
 bool imap_conn_busy(const struct imap_conn *c);

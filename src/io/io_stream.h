@@ -51,6 +51,7 @@ struct io_stream {
 	struct net_resolve resolve;
 	uint32_t addr;
 	int64_t deadline_ms;
+	int64_t dry_ms;	      /* when the peer had nothing; -1: ask again */
 	uint32_t answer_ms;   /* quickest of connecting and handshake, and 1 */
 	int64_t stretch_ms;   /* when this stretch of input began */
 	int64_t empty_ms;     /* since when there is none, or -1 */
@@ -75,7 +76,7 @@ enum err io_step(struct io_stream *s, int64_t now_ms);
 enum io_state io_state(const struct io_stream *s);
 /* What to poll: *want is NET_IN|NET_OUT; *deadline_ms -1 if none. Returns the
  * fd or -1. io_ready(): do not wait, step again (TLS holds plain bytes). */
-int io_poll_fd(const struct io_stream *s, int *want, int64_t *deadline_ms);
+int io_poll_fd(struct io_stream *s, int *want, int64_t *deadline_ms);
 bool io_ready(const struct io_stream *s);
 
 struct span io_in(const struct io_stream *s); /* unread input */

@@ -185,6 +185,28 @@ output_limit(void **state)
 
 /* Much more than the buffers of both sides, in both directions at once; the
  * bytes arrive in order and none is lost. */
+/* Who had nothing is not asked again before the clock moves or somebody
+ * waits. */
+static void
+dry(void **state)
+{
+	int64_t now = sys_now_ms(), deadline;
+	int want;
+
+	(void)state;
+	up();
+	assert_int_equal(io_step(&s, now), ERR_AGAIN);
+	assert_int_equal(send(peer, "a", 1, 0), 1);
+	assert_int_equal(io_step(&s, now), ERR_AGAIN);
+	assert_int_equal(io_step(&s, now + 1), ERR_OK);
+	assert_int_equal(io_in(&s).n, 1);
+	assert_int_equal(io_step(&s, now + 1), ERR_AGAIN);
+	assert_int_equal(send(peer, "b", 1, 0), 1);
+	io_poll_fd(&s, &want, &deadline);
+	assert_int_equal(io_step(&s, now + 1), ERR_OK);
+	assert_int_equal(io_in(&s).n, 2);
+}
+
 static void
 bulk(void **state)
 {
@@ -207,7 +229,7 @@ bulk(void **state)
 		}
 		assert_int_equal(io_put(&s, chunk, n), ERR_OK);
 		put += n;
-		assert_true(io_step(&s, 0) >= ERR_AGAIN);
+		assert_true(io_step(&s, sys_now_ms()) >= ERR_AGAIN);
 		if (seen < TOTAL &&
 			(r = recv(peer, back, sizeof(back), MSG_DONTWAIT)) >
 				0) {
@@ -682,6 +704,7 @@ main(void)
 		CASE(echo),
 		CASE(turns_are_round_trips),
 		CASE(output_limit),
+		CASE(dry),
 		CASE(bulk),
 		CASE(input_limit),
 		CASE(end_of_stream),
