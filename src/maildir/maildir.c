@@ -152,8 +152,9 @@ maildir_watch(struct maildir *m)
 {
 	if (m->watch == FS_NONE) {
 		(void)fs_watch_open(m->sub, &m->watch);
+	} else {
+		maildir_watch_read(m);
 	}
-	maildir_watch_read(m);
 	m->ours = m->all = 0;
 }
 

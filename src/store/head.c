@@ -85,6 +85,9 @@ newest(fs_fd fd, struct head *h)
 			failed = r;
 			continue;
 		}
+		if (got == 0) {
+			break; /* the file ends before it */
+		}
 		if (got != SLOT || !dec(&one, p, slot)) {
 			continue;
 		}
