@@ -148,3 +148,47 @@ def test_instructions(make):
     print("instructions of a run that finds nothing: %d, %d" % (few, many))
     assert few < 7500000
     assert many < few * 1.05
+
+
+def system_calls(w, *args):
+    """Of a run of the process itself, but for those of its connections, which
+    go by what the kernel has at hand when they are made."""
+    if not shutil.which("strace"):
+        pytest.skip("no strace: calls are not counted")
+    path = os.path.join(w.dir, "calls")
+    w.run(*args, prefix=["strace", "-qq", "-yy", "-s", "0", "-o", path])
+    with open(path, errors="replace") as f:
+        return [x for x in f if re.match(r"\w+\(", x) and "TCP" not in x]
+
+
+FOLDER_CALLS = 92
+
+
+def test_calls_of_a_first_sync(make):
+    """For a folder, for each of few messages (open, write, date, flush,
+    close, rename), for each of many (no flush of its own); and two FETCH."""
+    w = make(general={"fsync": "batch"})
+
+    def begin_anew():
+        shutil.rmtree(w.root)
+        shutil.rmtree(w.metadata)
+    with w.box() as b:
+        fill(b, 4, 10)
+        few = len(system_calls(w))
+        begin_anew()
+        for i in range(4, 12):
+            b.create("f%d" % i)
+            b.append_many((message("m%d.%d" % (i, k)) for k in range(10)),
+                          "f%d" % i)
+        folders = len(system_calls(w))
+        begin_anew()
+        for i in range(4, 12):
+            b.append_many((message("n%d.%d" % (i, k)) for k in range(90)),
+                          "f%d" % i)
+        many = len(system_calls(w))
+        begin_anew()
+        text = w.run("-d", "imap").text
+    print("calls: %d, %d, %d" % (few, folders, many))
+    assert folders - few <= 8 * (FOLDER_CALLS + 10 * 6), (few, folders)
+    assert many - folders <= 8 * 90 * 5.4 - 8 * 10, (folders, many)
+    assert len(re.findall(r"C: w\d+ UID FETCH", text)) <= 2 * 12
