@@ -190,11 +190,9 @@ kernel_since(unsigned want_major, unsigned want_minor)
 bool
 fs_sync_all_trusted(fs_fd dir)
 {
-	static int since; /* asked once: 1 it is, -1 it is older */
 	uint32_t magic;
 
-	since = since != 0 ? since : kernel_since(5, 8) ? 1 : -1;
-	if (!magic_of(dir, &magic) || since < 0) {
+	if (!magic_of(dir, &magic) || !kernel_since(5, 8)) {
 		return false;
 	}
 	return magic == MAGIC_EXT4 || magic == MAGIC_XFS ||

@@ -424,12 +424,12 @@ fs_unlink(fs_fd dir, const char *name)
  * spares a journal commit for records that are overwritten in place; for the
  * names of a directory only fsync promises anything. */
 static bool
-sync_by(int (*call)(int), fs_fd fd)
+flushed(fs_fd fd, bool names)
 {
 	int r;
 
 	do {
-		r = call(fd);
+		r = names ? fsync(fd) : fdatasync(fd);
 	} while (r != 0 && errno == EINTR);
 	return r == 0;
 }
@@ -437,13 +437,13 @@ sync_by(int (*call)(int), fs_fd fd)
 enum err
 fs_sync(fs_fd fd)
 {
-	return sync_by(fdatasync, fd) ? ERR_OK : posix_fail("sync", NULL);
+	return flushed(fd, false) ? ERR_OK : posix_fail("sync", NULL);
 }
 
 enum err
 fs_sync_names(fs_fd dir)
 {
-	if (sync_by(fsync, dir) || errno == EINVAL || errno == ENOSYS ||
+	if (flushed(dir, true) || errno == EINVAL || errno == ENOSYS ||
 		errno == EOPNOTSUPP) {
 		return ERR_OK; /* or this file system cannot, nor need it */
 	}

@@ -255,6 +255,14 @@ dec_header(struct table *t, const uint8_t p[HEADER])
 }
 
 static enum err
+make_file(struct table *t, const char *name)
+{
+	enum err e = open_file(t, name, FS_TRUNC);
+
+	return e == ERR_OK ? start_empty(t) : e;
+}
+
+static enum err
 set_aside(struct table *t)
 {
 	enum err e;
@@ -262,11 +270,8 @@ set_aside(struct table *t)
 	log_msg(LOG_WARN, "a damaged table was set aside as %s", ASIDE);
 	fs_close(&t->fd);
 	e = fs_rename(t->dir, NAME, t->dir, ASIDE);
-	if (e == ERR_OK) {
-		e = open_file(t, NAME, FS_TRUNC);
-	}
 	t->healed = true;
-	return e == ERR_OK ? start_empty(t) : e;
+	return e == ERR_OK ? make_file(t, NAME) : e;
 }
 
 /* A file of at least a header, whose header is ours. */
@@ -356,12 +361,9 @@ load(struct table *t)
 enum err
 table_new(struct table *t, fs_fd dir)
 {
-	enum err e;
-
 	memset(t, 0, sizeof(*t));
 	t->dir = dir;
-	e = open_file(t, NAME, 0);
-	return e == ERR_OK ? start_empty(t) : e;
+	return make_file(t, NAME);
 }
 
 enum err
@@ -611,10 +613,7 @@ table_build(struct table *n, const struct table *t)
 
 	memset(n, 0, sizeof(*n));
 	n->dir = t->dir;
-	e = open_file(n, BUILD, FS_TRUNC);
-	if (e == ERR_OK) {
-		e = start_empty(n);
-	}
+	e = make_file(n, BUILD);
 	if (e != ERR_OK) {
 		table_build_abort(n);
 	}
