@@ -152,8 +152,8 @@ logout_step(struct lane *l, int64_t now_ms)
 	uint64_t turns = l->conn.io.counts.turns;
 	enum err e = imap_conn_step(&l->conn, now_ms);
 
-	/* Who has nothing else to say does not wait for the goodbye. */
-	if (l->account->quiet && io_flushed(&l->conn.io)) {
+	/* All was answered before it: nobody waits for the goodbye. */
+	if (io_flushed(&l->conn.io)) {
 		l->conn.io.counts.turns = turns;
 		return ERR_END;
 	}
