@@ -59,6 +59,9 @@ choose(struct lane *l, int64_t now_ms)
 	struct account *a = l->account;
 	enum err e = account_look(a);
 
+	if (CFG_AHEAD && e == ERR_END && !a->stopping && lane_ahead_steal(a)) {
+		e = ERR_OK;
+	}
 	if (CFG_COMPRESS && e == ERR_OK && a->have) {
 		account_line_expect(a, &l->conn);
 		if (imap_compress(&l->conn)) {

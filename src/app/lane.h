@@ -113,6 +113,8 @@ void lane_ahead_clear(struct lane *l); /* a new lane */
 void lane_ahead_reset(struct lane *l);
 /* The last of them is account->entry; false if there is none. */
 bool lane_ahead_give(struct lane *l);
+/* The same of one that has it for later, and has not sent anything of it. */
+bool lane_ahead_steal(struct account *a);
 
 /* pool.c */
 struct lane *pool_lease(struct account *a); /* NULL when all are in use */

@@ -3,9 +3,10 @@
  * the line while the one before is at work.
  *
  * How many: CFG_AHEAD, but no more than this lane's share of the folders that
- * are left, or the others would have nothing to do. Behind a folder of which
- * nothing is known but changes of the server's (job.quiet) the next one goes
- * out at once, else when it has sent its last command.
+ * are left, or the others would have nothing to do; a lane that has nothing
+ * takes what another one has not sent. Behind a folder of which nothing is
+ * known but changes of the server's (job.quiet) the next one goes out at once,
+ * else when it has sent its last command.
  */
 #include <string.h>
 
@@ -80,7 +81,8 @@ depth(const struct lane *l)
 	if (a->conf.max_lanes != 0 && a->conf.max_lanes < lanes) {
 		lanes = a->conf.max_lanes;
 	}
-	lanes = (a->left + a->have) / (lanes > 0 ? lanes : 1);
+	lanes = lanes > 0 ? lanes : 1;
+	lanes = (a->left + a->have + lanes - 1) / lanes;
 	return lanes < CFG_AHEAD ? lanes : CFG_AHEAD;
 }
 
@@ -244,6 +246,19 @@ lane_ahead_give(struct lane *l)
 	account_title(&a->entry, a->title, sizeof(a->title));
 	a->have = true;
 	return true;
+}
+
+bool
+lane_ahead_steal(struct account *a)
+{
+	struct lane *l = NULL;
+
+	while ((l = pool_next(a, l)) != NULL) {
+		if (l->next_n > 0 && l->ahead[l->next_n - 1].tag == 0) {
+			return lane_ahead_give(l);
+		}
+	}
+	return false;
 }
 
 #endif
