@@ -75,7 +75,7 @@ enum folder_phase {
 	FOLDER_RECOVER,
 	FOLDER_SCAN,
 	FOLDER_JOIN,
-	FOLDER_STORE, /* drains flag changes inside the join */
+	FOLDER_STORE, /* flag changes for the server, at the end of the join */
 	FOLDER_PROOF, /* drains adoptions inside the join */
 	FOLDER_DOWN,
 	FOLDER_UP,
@@ -123,9 +123,8 @@ enum pend_what {
 	PEND_LEFT /* deleted here, left \\Deleted on the server */
 };
 enum pend_stage {
-	PEND_UNSENT,  /* STORE not confirmed, or file still in tmp/ */
-	PEND_ACTED,   /* done, not durable */
-	PEND_DROPPED  /* failed: no record */
+	PEND_UNSENT, /* file still in tmp/ */
+	PEND_ACTED   /* done, not durable */
 };
 struct pend {
 	uint32_t uid, recno; /* recno UINT32_MAX: append */
@@ -133,7 +132,7 @@ struct pend {
 	uint64_t mkey;
 	int64_t date;
 	struct rec_name name;
-	uint8_t what, stage, add, del, had_flags, synced;
+	uint8_t what, stage, add, del, synced;
 };
 
 /* A file on its way to the server; its name is in its intent. */
@@ -294,8 +293,16 @@ struct folder {
 
 	/* results */
 	uint32_t pend_n, pend_new; /* in the ring; of them since the last flush */
-	uint32_t store_at, store_mask, store_busy; /* folder_store.c */
 	uint64_t pend_bytes;
+	struct { /* folder_store.c: those that the server has yet to take */
+		struct spill spill; /* begun: its buffer is half of the ring */
+		struct pend next; /* was read, and is in no command yet */
+		bool begun, held, reading;
+		uint32_t change; /* to send; enum there */
+		uint32_t busy;
+		/* By what is to be done, add and take away: sets of masks. */
+		uint32_t used[2], failed[2];
+	} store;
 
 	/* one message body or header under way */
 	struct {

@@ -2,9 +2,10 @@
  * folder_join: the three-way join. Takes the smallest UID of listing, files
  * and records, asks sync_plan() what follows and starts it.
  *
- * It runs until the ring of results is full, then lets it drain (STORE
- * confirmed, renames durable, records written) and goes on: resumable, in
- * fixed memory. What follows from an absence is only spilled (struct doomed)
+ * It runs until the ring of results is full, then lets it drain (renames
+ * durable, records written) and goes on: resumable, in fixed memory. Changes
+ * of flags that the server has to take are spilled, and sent when it is
+ * through (folder_store.c). What follows from an absence is only spilled (struct doomed)
  * and settled after the join, if the listing turned out complete: as many
  * messages seen as the server says there are.
  */
@@ -287,7 +288,9 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 {
 	uint32_t had = l->flags & MAILDIR_FLAGS_SYSTEM;
 	struct rec r = t != NULL ? *t : (struct rec){.name.kind = NAME_NONE};
-	struct pend *pend;
+	struct pend pend = {.what = PEND_FLAGS, .stage = PEND_ACTED,
+		.uid = l->uid, .recno = recno, .flags = p->t_flags,
+		.add = (uint8_t)p->store_add, .del = (uint8_t)p->store_del};
 	enum err e = ERR_OK;
 
 	if (p->l_flags != had) {
@@ -307,15 +310,14 @@ folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	}
 	told_flags(f, had, p);
 	folder_stamp_flags(f, l->flags, p->t_flags);
-	pend = folder_pend_add(f, PEND_FLAGS, l->uid, recno);
-	pend->flags = p->t_flags;
-	pend->size = r.size != 0 ? r.size : s->size;
-	pend->mkey = r.mkey;
-	pend->name = r.name;
-	pend->add = (uint8_t)p->store_add;
-	pend->del = (uint8_t)p->store_del;
-	pend->stage = p->store_add | p->store_del ? PEND_UNSENT : PEND_ACTED;
-	f->stats.flags_remote += pend->stage == PEND_UNSENT;
+	pend.size = r.size != 0 ? r.size : s->size;
+	pend.mkey = r.mkey;
+	pend.name = r.name;
+	if (pend.add | pend.del) {
+		f->stats.flags_remote++;
+		return folder_store_add(f, &pend);
+	}
+	*folder_pend_add(f, PEND_FLAGS, l->uid, recno) = pend;
 	return ERR_OK;
 }
 
@@ -584,7 +586,7 @@ end_of_join(struct folder *f)
 		folder_enter(f, FOLDER_PROOF);
 		return ERR_OK;
 	}
-	if (f->pend_n > 0) {
+	if (f->pend_n > 0 || f->store.begun) {
 		folder_store_begin(f);
 		return ERR_OK;
 	}
@@ -613,8 +615,8 @@ folder_join_step(struct folder *f)
 		uint32_t uid = UINT32_MAX;
 
 		if (folder_pend_full(f)) {
-			folder_store_begin(f);
-			return ERR_OK;
+			e = folder_flush(f, true);
+			continue;
 		}
 		if (f->proof.n >= FOLDER_PROOFS) {
 			folder_enter(f, FOLDER_PROOF);

@@ -262,6 +262,7 @@ folder_spills_end(struct folder *f)
 	spill_end(&f->names);
 	spill_end(&f->fresh);
 	spill_end(&f->doomed);
+	folder_store_end(f);
 }
 
 /* The sorter and the walk; what is known of the folder stays. */

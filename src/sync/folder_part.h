@@ -207,8 +207,18 @@ void folder_count(struct folder *f, const struct rec *r, int by);
 void folder_tmp_name(uint32_t tmp, struct buf *out);
 void folder_tmp_clean(struct folder *f);
 
-/* folder_store.c: STORE of the pending flag changes */
+/* One flush for what was spilled; then records of what the server took. */
+enum err folder_store_records(struct folder *f);
+
+/* folder_store.c: STORE of flag changes. Add: one of the server's, with the
+ * record that it becomes. */
+enum err folder_store_add(struct folder *f, const struct pend *p);
 void folder_store_begin(struct folder *f);
+/* The next one that was added, ERR_END behind the last; first spill_rewind(). */
+enum err folder_store_next(struct folder *f, struct pend *p);
+void folder_store_end(struct folder *f);
+/* The server said no to it. */
+bool folder_store_failed(const struct folder *f, const struct pend *p);
 enum err folder_store_step(struct folder *f);
 enum err folder_store_event(struct folder *f, const struct imap_event *ev);
 

@@ -18,7 +18,7 @@
 bool
 folder_pend_full(const struct folder *f)
 {
-	return f->pend_n >= CFG_RING - 1;
+	return f->pend_n >= (f->store.begun ? CFG_RING / 2 : CFG_RING) - 1;
 }
 
 struct pend *
@@ -157,9 +157,8 @@ sync_arrived(struct folder *f)
 /* The names that these results stand on: ours, and where messages neither came
  * nor were sent perhaps those that somebody else gave. */
 static enum err
-sync_names(struct folder *f)
+sync_names(struct folder *f, bool others)
 {
-	bool others = false;
 	enum err e = ERR_OK;
 
 	for (uint32_t i = 0; i < f->pend_n; i++) {
@@ -178,7 +177,7 @@ sync_names(struct folder *f)
 /* syncfs also pays for what others wrote: only for a batch worth it, and only
  * as long as that is not too much. */
 static enum err
-make_durable(struct folder *f)
+make_durable(struct folder *f, bool others)
 {
 	enum err e = ERR_UNSUPPORTED;
 
@@ -192,7 +191,7 @@ make_durable(struct folder *f)
 	}
 	if (e == ERR_UNSUPPORTED) { /* by itself, also in a sandbox */
 		e = f->sync_each ? ERR_OK : sync_arrived(f);
-		e = e == ERR_OK ? sync_names(f) : e;
+		e = e == ERR_OK ? sync_names(f, others) : e;
 	}
 	return e == ERR_OK && folder_always(f) ? heap_sync(&f->heap) : e;
 }
@@ -299,7 +298,7 @@ flush_once(struct folder *f, bool final)
 {
 	uint32_t keep = 0;
 	bool wrote = false;
-	enum err e = make_durable(f);
+	enum err e = make_durable(f, false);
 
 	if (e != ERR_OK) {
 		/* A second flush would say that all is well although this one
@@ -329,6 +328,28 @@ flush_once(struct folder *f, bool final)
 	f->pend_bytes = 0;
 	/* The window is clean for the looks of the next set. */
 	return e == ERR_OK && wrote ? table_flush(&f->table) : e;
+}
+
+/* Their names are those that somebody gave before the join: one flush makes
+ * all of them durable. */
+enum err
+folder_store_records(struct folder *f)
+{
+	enum err e = folder_flush(f, true);
+	struct pend p;
+
+	if (!f->store.begun || e != ERR_OK) {
+		return e;
+	}
+	e = make_durable(f, true);
+	if (e == ERR_OK) {
+		e = spill_rewind(&f->store.spill);
+	}
+	while (e == ERR_OK && (e = folder_store_next(f, &p)) == ERR_OK) {
+		e = folder_store_failed(f, &p) ? ERR_OK : write_record(f, &p);
+	}
+	maildir_watch_read(&f->box);
+	return e == ERR_END ? table_flush(&f->table) : e;
 }
 
 bool

@@ -202,12 +202,9 @@ folder_proof_step(struct folder *f)
 	if (!f->proof.done) {
 		return ERR_AGAIN;
 	}
-	if (f->pend_n + f->proof.n >= CFG_RING) {
-		folder_store_begin(f);
-		return ERR_OK;
-	}
 	for (uint32_t i = 0; i < f->proof.n && e == ERR_OK; i++) {
-		e = decide(f, &f->proofs[i]);
+		e = folder_pend_full(f) ? folder_flush(f, true) : ERR_OK;
+		e = e == ERR_OK ? decide(f, &f->proofs[i]) : e;
 	}
 	f->proof.n = 0;
 	f->proof.sent = false;

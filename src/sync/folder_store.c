@@ -1,103 +1,154 @@
 /*
- * folder_store: the server's part of pending flag changes. Entries with the
- * same change share one UID STORE +FLAGS.SILENT or -FLAGS.SILENT; deltas, not
- * whole lists, so that they commute with other clients. When all answers are
- * there the results are flushed and the join goes on.
+ * folder_store: the server's part of flag changes. The join only spills them,
+ * however many there are; behind it those with the same change share UID STORE
+ * +FLAGS.SILENT or -FLAGS.SILENT, as many as one line names, all of them in one
+ * flight. Deltas, not whole lists, so that they commute with other clients.
+ * When all answers are there, one flush, and the records.
+ *
+ * The buffer of the spill is half of the ring: what needs no answer passes
+ * through the other half meanwhile.
  */
+#include <string.h>
+
 #include "sync/folder_part.h"
 
 #define OP_DONE 64u /* 32 masks to add, then 32 to take away */
 
+enum err
+folder_store_add(struct folder *f, const struct pend *p)
+{
+	struct pend *half = f->pend + CFG_RING / 2;
+	enum err e = ERR_OK;
+
+	if (!f->store.begun) {
+		if (folder_pend_full(f) || f->pend_n > CFG_RING / 2 - 1) {
+			e = folder_flush(f, true);
+		}
+		memset(&f->store, 0, sizeof(f->store));
+		spill_begin(&f->store.spill, f->job->state, "spill.flags",
+			half, sizeof(f->pend) - CFG_RING / 2 * sizeof(*half));
+		f->store.begun = true;
+	}
+	f->store.used[0] |= 1u << p->add;
+	f->store.used[1] |= 1u << p->del;
+	return e == ERR_OK ? spill_add(&f->store.spill, p, sizeof(*p), NULL)
+			   : e;
+}
+
+void
+folder_store_end(struct folder *f)
+{
+	if (f->store.begun) {
+		spill_end(&f->store.spill);
+		f->store.begun = false;
+	}
+}
+
 void
 folder_store_begin(struct folder *f)
 {
-	f->store_mask = 0;
-	f->store_at = 0;
-	f->store_busy = 0;
+	f->store.change = f->store.begun ? 0 : OP_DONE;
+	f->store.busy = 0;
 	folder_enter(f, FOLDER_STORE);
 }
 
-static uint32_t
-change(const struct pend *p, bool add)
+enum err
+folder_store_next(struct folder *f, struct pend *p)
 {
-	return p->what == PEND_FLAGS && p->stage == PEND_UNSENT
-		? (add ? p->add : p->del) : 0;
+	const uint8_t *at;
+	size_t n;
+	enum err e = spill_next(&f->store.spill, &at, &n);
+
+	if (e == ERR_OK) {
+		memcpy(p, at, sizeof(*p));
+	}
+	return e;
 }
 
-/* Entries from *at on that have this change, as many as one command takes;
- * *at moves behind them. Returns how many there are. */
-static uint32_t
-put_set(struct folder *f, bool add, uint32_t mask, uint32_t *at)
+bool
+folder_store_failed(const struct folder *f, const struct pend *p)
+{
+	return ((f->store.failed[0] >> p->add & 1) |
+		(f->store.failed[1] >> p->del & 1)) != 0;
+}
+
+/* Is there one more that has the change? It is in store.next then. */
+static enum err
+look(struct folder *f)
+{
+	struct pend *p = &f->store.next;
+	uint32_t mask = f->store.change & 31;
+	enum err e = ERR_OK;
+
+	while (!f->store.held && e == ERR_OK) {
+		e = folder_store_next(f, p);
+		f->store.held = e == ERR_OK &&
+			(f->store.change < 32 ? p->add : p->del) == mask;
+	}
+	return e;
+}
+
+/* As many of them as one command takes. */
+static enum err
+send_one(struct folder *f)
 {
 	struct imap_set set;
+	enum err e = imap_begin(f->conn, IMAP_CMD_STORE, f->store.change);
 
-	imap_set_begin(f->conn, &set);
-	for (; *at < f->pend_n; ++*at) {
-		if (change(&f->pend[*at], add) == mask &&
-			imap_set_add(&set, f->pend[*at].uid) != ERR_OK) {
-			break;
-		}
-	}
-	imap_set_end(f->conn, &set);
-	return set.count;
-}
-
-static enum err
-send_one(struct folder *f, uint32_t *at)
-{
-	bool add = f->store_mask < 32;
-	uint32_t mask = f->store_mask & 31, n;
-	enum err e;
-
-	while (*at < f->pend_n && change(&f->pend[*at], add) != mask) {
-		++*at;
-	}
-	if (*at == f->pend_n) {
-		return ERR_OK;
-	}
-	e = imap_begin(f->conn, IMAP_CMD_STORE, f->store_mask);
 	if (e != ERR_OK) {
 		return e;
 	}
 	imap_text(f->conn, "UID STORE ");
-	n = put_set(f, add, mask, at);
-	imap_text(f->conn, add ? " +FLAGS.SILENT " : " -FLAGS.SILENT ");
-	imap_flags(f->conn, mask);
-	e = imap_end(f->conn, n * 64);
-	f->store_busy += e == ERR_OK;
+	imap_set_begin(f->conn, &set);
+	while (e == ERR_OK &&
+		imap_set_add(&set, f->store.next.uid) == ERR_OK) {
+		f->store.held = false;
+		e = look(f);
+	}
+	imap_set_end(f->conn, &set);
+	imap_text(f->conn, f->store.change < 32 ? " +FLAGS.SILENT "
+						: " -FLAGS.SILENT ");
+	imap_flags(f->conn, f->store.change & 31);
+	if (e != ERR_OK && e != ERR_END) {
+		imap_drop(f->conn);
+		return e;
+	}
+	e = imap_end(f->conn, set.count * 64);
+	f->store.busy += e == ERR_OK;
 	return e;
 }
 
-/* One command for the entries from store_at on that have this change; moves
- * on to the next kind of change when there are none left. */
+/* All that there are of one change, then the next one. */
 static enum err
-send_next(struct folder *f)
+send_change(struct folder *f)
 {
-	uint32_t mask = f->store_mask & 31, at = f->store_at;
-	enum err e = mask != 0 ? send_one(f, &at) : ERR_OK;
+	uint32_t mask = f->store.change & 31;
+	enum err e = ERR_END;
 
-	if (e != ERR_OK) {
-		return e;
+	if (mask != 0 &&
+		(f->store.used[f->store.change / 32] >> mask & 1) != 0) {
+		e = f->store.reading ? ERR_OK : spill_rewind(&f->store.spill);
+		f->store.reading = e == ERR_OK;
+		while (e == ERR_OK && (e = look(f)) == ERR_OK) {
+			e = send_one(f);
+		}
 	}
-	f->store_at = at;
-	if (mask == 0 || at >= f->pend_n) {
-		f->store_at = 0;
-		f->store_mask++;
+	if (e == ERR_END) {
+		f->store.reading = false;
+		f->store.change++;
+		e = ERR_OK;
 	}
-	return ERR_OK;
+	return e;
 }
 
 static enum err
 answered(struct folder *f)
 {
-	for (uint32_t i = 0; i < f->pend_n; i++) {
-		if (f->pend[i].what == PEND_FLAGS &&
-			f->pend[i].stage == PEND_UNSENT) {
-			f->pend[i].stage = PEND_ACTED;
-		}
-	}
+	enum err e = folder_store_records(f);
+
+	folder_store_end(f);
 	folder_enter(f, FOLDER_JOIN);
-	return folder_flush(f, true);
+	return e;
 }
 
 enum err
@@ -105,37 +156,30 @@ folder_store_step(struct folder *f)
 {
 	enum err e = ERR_OK;
 
-	while (e == ERR_OK && f->store_mask < OP_DONE) {
-		e = send_next(f);
+	while (e == ERR_OK && f->store.change < OP_DONE) {
+		e = send_change(f);
 	}
 	if (e != ERR_OK) {
 		return e;
 	}
-	if (f->store_busy > 0 && folder_join_ends(f)) {
+	if (f->store.busy > 0 && folder_join_ends(f)) {
 		folder_closing_early(f);
 	}
-	return f->store_busy > 0 ? ERR_AGAIN : answered(f);
+	return f->store.busy > 0 ? ERR_AGAIN : answered(f);
 }
 
 enum err
 folder_store_event(struct folder *f, const struct imap_event *ev)
 {
-	bool add = ev->cookie < 32;
-
 	if (ev->kind != IMAP_EV_TAGGED) {
 		return ERR_OK;
 	}
-	f->store_busy -= f->store_busy > 0;
-	if (ev->status == IMAP_OK) {
-		return ERR_OK;
-	}
-	f->stats.failed++;
-	log_msg(LOG_ERROR, "%s: the server did not change flags: %s; tried "
-		"again next run", f->job->title, f->conn->text);
-	for (uint32_t i = 0; i < f->pend_n; i++) {
-		if (change(&f->pend[i], add) == (ev->cookie & 31)) {
-			f->pend[i].stage = PEND_DROPPED;
-		}
+	f->store.busy -= f->store.busy > 0;
+	if (ev->status != IMAP_OK) {
+		f->store.failed[ev->cookie / 32 & 1] |= 1u << (ev->cookie & 31);
+		f->stats.failed++;
+		log_msg(LOG_ERROR, "%s: the server did not change flags: %s; "
+			"tried again next run", f->job->title, f->conn->text);
 	}
 	return ERR_OK;
 }

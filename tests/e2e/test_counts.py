@@ -9,6 +9,7 @@ import pytest
 
 from kinds import KINDS
 from mail import lf, message
+from proxy import Proxy
 from wherry import is_static, number
 
 pytestmark = pytest.mark.skipif(
@@ -192,3 +193,39 @@ def test_calls_of_a_first_sync(make):
     assert folders - few <= 8 * (FOLDER_CALLS + 10 * 6), (few, folders)
     assert many - folders <= 8 * 90 * 5.4 - 8 * 10, (folders, many)
     assert len(re.findall(r"C: w\d+ UID FETCH", text)) <= 2 * 12
+
+
+def behind(w, delay_s=0.05):
+    """What a run costs in turns, over a line on which whatever is sent in one
+    flight is sent before the first answer comes."""
+    with Proxy(w.server.tls_port, delay_s) as p:
+        w.configure(remote={"remoteport": p.port})
+        r = w.run("--stats")
+        w.configure(remote={"remoteport": w.server.tls_port})
+        return cost(r)["round trips"]
+
+
+@pytest.mark.parametrize("which", ["all", "scattered"])
+def test_many_flags_of_one_folder(make, which):
+    """In one flight, however many there are: as many waits as for one, but
+    for pieces of answers."""
+    w = make(remote={"usecompression": "no"})
+    n = 1500
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(n))
+        w.sync()
+        w.run()
+        base = behind(w)
+        w.local.reflag(w.local.find("m7"), "+F")
+        one = behind(w)
+        for i, path in enumerate(sorted(w.local.files("INBOX"))):
+            if which == "all" or i % 3 == 0:
+                w.local.reflag(path, "+A")
+            elif i % 3 == 1:
+                w.local.reflag(path, "+S")
+        many = behind(w)
+        print("turns: %d for nothing, %d for one, %d for many" % (
+            base, one, many))
+        assert many <= one + 3
+    w.check()
+    w.quiet()
