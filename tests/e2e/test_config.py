@@ -78,7 +78,7 @@ def test_about(w, arg):
     ("type = IMAP", "type = POP3", ("type", "IMAP")),
     ("type = Maildir", "type = mbox", ("type", "Maildir")),
     ("sep = .", "sep = ab", ("sep",)),
-    ("ssl = yes", "ssl = perhaps", ("ssl",)),
+    ("type = IMAP\n", "type = IMAP\nssl = perhaps\n", ("ssl",)),
     ("remoteport = ", "remoteport = x", ("remoteport",)),
     ("remotehost = localhost\n", "", ("remotehost",)),
     ("remoteuser = ", "xremoteuser = ", ("remoteuser",)),
