@@ -12,6 +12,7 @@ import threading
 
 from cyrus import HERE, Foreign, fetch, libraries, try_library
 from dovecot import PASSWORD, Certificates, fast_dir
+from listener import Listener
 
 # What Courier says of itself (its own default), without ways to log in that
 # the listener does not know.
@@ -51,19 +52,11 @@ class Courier(Foreign):
         return self
 
     def listen(self, context):
-        s = socket.create_server(("127.0.0.1", 0))
-        self.listeners.append(s)
-
-        def serve():
-            while True:
-                try:
-                    c, _ = s.accept()
-                except OSError:
-                    return
-                threading.Thread(target=self.session, args=(c, context),
-                                 daemon=True).start()
-        threading.Thread(target=serve, daemon=True).start()
-        return s.getsockname()[1]
+        def take(c):
+            threading.Thread(target=self.session, args=(c, context),
+                             daemon=True).start()
+        self.listeners.append(Listener(take))
+        return self.listeners[-1].port
 
     def session(self, c, context):
         try:
@@ -160,7 +153,7 @@ class Courier(Foreign):
 
     def stop(self):
         for s in self.listeners:
-            s.close()
+            s.stop()
         for p in list(self.children):
             p.kill()
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -8,6 +8,8 @@ import socket
 import ssl
 import threading
 
+from listener import Listener
+
 
 class Server:
     """Listens on 127.0.0.1; talk(connection) runs for each client in a
@@ -16,24 +18,18 @@ class Server:
     ca = ""
 
     def __init__(self, talk=None):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.tls_port = self.listener.getsockname()[1]
         self.received = b""
         self.connections = []
         if talk is not None:
             self.talk = lambda conn: talk(self, conn)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._take)
+        self.port = self.tls_port = self.listener.port
 
-    def _accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            conn = Connection(self, s)
-            self.connections.append(conn)
-            threading.Thread(target=self._serve, args=(conn,),
-                             daemon=True).start()
+    def _take(self, s):
+        conn = Connection(self, s)
+        self.connections.append(conn)
+        threading.Thread(target=self._serve, args=(conn,),
+                         daemon=True).start()
 
     def _serve(self, conn):
         try:
@@ -50,7 +46,7 @@ class Server:
         return 0
 
     def stop(self):
-        self.listener.close()
+        self.listener.stop()
         for c in self.connections:
             c.close()
 

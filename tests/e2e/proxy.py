@@ -3,6 +3,8 @@ import socket
 import threading
 import time
 
+from listener import Listener
+
 
 class Proxy:
     """cut_down, cut_up: the line breaks after so many bytes of a connection
@@ -13,25 +15,23 @@ class Proxy:
         self.delay_s = delay_s
         self.cut_down = self.cut_up = None
         self.bytes_down = self.bytes_up = self.turns = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.open = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._take)
+        self.port = self.listener.port
 
-    def _accept(self):
-        while True:
-            try:
-                a, _ = self.listener.accept()
-                b = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                return
-            for s in (a, b):
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.open += [a, b]
-            state = {"last": None}
-            for args in ((a, b, "up", state), (b, a, "down", state)):
-                threading.Thread(target=self._pump, args=args,
-                                 daemon=True).start()
+    def _take(self, a):
+        try:
+            b = socket.create_connection(("127.0.0.1", self.to))
+        except OSError:
+            a.close()
+            return
+        for s in (a, b):
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.open += [a, b]
+        state = {"last": None}
+        for args in ((a, b, "up", state), (b, a, "down", state)):
+            threading.Thread(target=self._pump, args=args,
+                             daemon=True).start()
 
     def _pump(self, a, b, way, state):
         left = self.cut_up if way == "up" else self.cut_down
@@ -69,7 +69,7 @@ class Proxy:
         return self
 
     def __exit__(self, *unused):
-        self.listener.close()
+        self.listener.stop()
         for s in self.open:
             try:
                 s.shutdown(socket.SHUT_RDWR)

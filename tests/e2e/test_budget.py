@@ -97,9 +97,13 @@ def test_many_folders(make, servers, peak_program, monkeypatch):
             b.create(name)
             b.append_many((message("m%s-%d" % (name, i), 300)
                            for i in range(1000)), name)
-    for name in builds:
+
+    def at_work(name):
         mark = w.server.log_mark()
         check_all(w, peak_program, monkeypatch, "20000-in-20-folders", 20000,
                   [name], names)
-        assert len([s for s in w.server.sessions(w.user, mark)
-                    if s["bodies"] > 0]) == connections
+        return len([s for s in w.server.sessions(w.user, mark)
+                    if s["bodies"] > 0])
+    for name in builds:
+        # On a busy machine the others may be done before the last is in.
+        assert any(at_work(name) == connections for _ in range(5))

@@ -351,7 +351,7 @@ def test_file_changes_while_it_is_sent(up, more):
 def test_file_vanishes_from_a_batch(up):
     """The others of it go up; UIDs go to the right ones."""
     u = up(0)
-    u.s.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    u.s.listener.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     for name in ("first", "gone", "other"):
         u.w.local.add(lf(message(name, MIB - 20000 if name == "first"
                                  else 0)))
