@@ -26,11 +26,11 @@ PLAN = (
     ("S", "100", "abcde", USUAL, 1, ""),
     # A mailbox of many folders takes mbsync minutes.
     ("F", "100", "a", THREE, 1, ""),
-    ("F", "100", "b", THREE, 1, "a"),
+    ("F", "100", "ab", THREE, 1, "a"),
     ("S", "20M", "a", USUAL, 1, ""),
     ("M", "disk", "a", THREE, 1, ""),
     ("L", "100", "ab", THREE, 1, ""),
-    ("K", "100", "b", "wherry floor", 1, "a"),
+    ("K", "100", "ab", "wherry floor", 1, "a"),
 )
 DISK = "disk"  # no line, and Maildirs on a disk
 
