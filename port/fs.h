@@ -86,8 +86,8 @@ enum err fs_unlink(fs_fd dir, const char *name);
  * only where fs_sync_all_trusted() (local ext4, xfs, btrfs, f2fs on Linux 5.8
  * or later, which report write errors), else ERR_UNSUPPORTED; and so it is on a
  * disk where it once took longer than most_ms, because others write much there,
- * until the program ends. fs_sync_start: begins to write a file's data and does not wait;
- * promises nothing, but a later fs_sync is quicker. */
+ * until the program ends. fs_sync_start: begins to write a file's data and does
+ * not wait; promises nothing, but a later fs_sync is quicker. */
 enum err fs_sync(fs_fd fd);
 enum err fs_sync_names(fs_fd dir);
 enum err fs_sync_all(fs_fd dir, int64_t most_ms);

@@ -74,6 +74,7 @@ fs_watch_open(const fs_fd dirs[2], fs_fd *watch)
 	}
 	return ERR_OK;
 }
+
 void
 fs_watch_close(fs_fd *watch)
 {

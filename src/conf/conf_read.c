@@ -47,7 +47,8 @@ peek_raw(struct conf *c)
 	if (c->io_at == c->io_n) {
 		size_t got;
 
-		c->err = fs_pread(c->fd, c->w->io, sizeof(c->w->io), c->io_pos, &got);
+		c->err = fs_pread(c->fd, c->w->io, sizeof(c->w->io),
+			c->io_pos, &got);
 		if (c->err != ERR_OK || got == 0) {
 			return NO_BYTE;
 		}

@@ -55,8 +55,8 @@ dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 {
 	if (memcmp(p, magic, sizeof(magic)) != 0 ||
 		le_get32(p + 8) - OLDEST > VERSION - OLDEST ||
-		!fields_sealed(p, SLOT) || (p[12] & 1) != slot || p[44] > HEAD_REMAP ||
-		p[45] > 1) {
+		!fields_sealed(p, SLOT) || (p[12] & 1) != slot ||
+		p[44] > HEAD_REMAP || p[45] > 1) {
 		return false;
 	}
 	fields_get(FIELDS(fields), h, p);

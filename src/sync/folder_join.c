@@ -5,9 +5,9 @@
  * It runs until the ring of results is full, then lets it drain (renames
  * durable, records written) and goes on: resumable, in fixed memory. Changes
  * of flags that the server has to take are spilled, and sent when it is
- * through (folder_store.c). What follows from an absence is only spilled (struct doomed)
- * and settled after the join, if the listing turned out complete: as many
- * messages seen as the server says there are.
+ * through (folder_store.c). What follows from an absence is only spilled
+ * (struct doomed) and settled after the join, if the listing turned out
+ * complete: as many messages seen as the server says there are.
  */
 #include <string.h>
 
