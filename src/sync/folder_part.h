@@ -26,13 +26,16 @@ void folder_arena_drop(struct folder *f);
 /* The table in order again, in the arena. */
 enum err folder_sort_table(struct folder *f);
 void folder_enter(struct folder *f, enum folder_phase phase);
-enum err folder_events(struct folder *f); /* pulls all that are there */
 void folder_message_failed(struct folder *f, uint32_t uid, const char *what);
 /* Everything as before the beginning; and, the head being loaded, from where
  * a delta counts. */
 void folder_clear(struct folder *f, struct imap_conn *conn,
 	const struct folder_job *job);
 void folder_base(struct folder *f);
+
+/* folder_events.c: pulls all events that are there, ERR_AGAIN if there was
+ * none. While f->draining nobody gets them. */
+enum err folder_events(struct folder *f);
 
 /* folder_ahead.c: the mailbox of another folder is selected, and this one has
  * something to send. It lets its own answers come, then those of the others,
