@@ -5,9 +5,9 @@
  * It runs until the ring of results is full, then lets it drain (renames
  * durable, records written) and goes on: resumable, in fixed memory. Changes
  * of flags that the server has to take are spilled, and sent when it is
- * through (folder_store.c). What follows from an absence is only spilled
- * (struct doomed) and settled after the join, if the listing turned out
- * complete: as many messages seen as the server says there are.
+ * through (folder_store.c). What follows from an absence is only spilled, and
+ * settled after the join (folder_doom.c), if the listing turned out complete:
+ * as many messages seen as the server says there are.
  */
 #include <string.h>
 
@@ -90,32 +90,6 @@ pull_t(struct folder *f)
 	f->have_t = e == ERR_OK;
 	f->end_t = e == ERR_END;
 	return e == ERR_END ? ERR_OK : e;
-}
-
-void
-folder_doomed_dec(struct doomed *d, const uint8_t *p)
-{
-	d->what = (enum doom)p[0];
-	d->uid = le_get32(p + 4);
-	d->recno = le_get32(p + 8);
-	folder_local_dec(&d->l, p + 12);
-}
-
-static enum err
-doom(struct folder *f, enum doom what, uint32_t uid, uint32_t recno,
-	const struct local *l)
-{
-	static const struct local none;
-	uint8_t p[DOOMED_REC] = {0};
-
-	p[0] = (uint8_t)what;
-	le_put32(p + 4, uid);
-	le_put32(p + 8, recno);
-	folder_local_enc(l != NULL ? l : &none, p + 12);
-	f->doomed_remote += what == DOOM_REMOTE;
-	f->doomed_local += what == DOOM_LOCAL;
-	f->renewed += what == DOOM_NEW;
-	return spill_add(&f->doomed, p, sizeof(p), NULL);
 }
 
 static enum err
@@ -385,7 +359,7 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	}
 	switch (p->act) {
 	case PLAN_DELETE_REMOTE:
-		return doom(f, DOOM_REMOTE, uid, recno, NULL);
+		return folder_doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_WANT:
 		return want(f, s);
 	case PLAN_DOWNLOAD:
@@ -397,17 +371,17 @@ act(struct folder *f, const struct plan *p, struct local *l,
 		return folder_agree(f, p, l, t, s, recno);
 	case PLAN_DELETE_LOCAL:
 		/* Wanted, never brought: only our own name proves the file. */
-		return doom(f, t->state != REC_WANTED || own_name(l)
+		return folder_doom(f, t->state != REC_WANTED || own_name(l)
 			? DOOM_LOCAL : DOOM_NEW, uid, recno, l);
 	case PLAN_NEW:
 		if (f->list.kind != LIST_WINDOWS) {
 			f->distrust = true; /* only after a full listing */
 			return ERR_OK;
 		}
-		return doom(f, DOOM_NEW, uid, recno, l);
+		return folder_doom(f, DOOM_NEW, uid, recno, l);
 	case PLAN_FORGET:
 		f->forgotten += t->state == REC_PRESENT;
-		return doom(f, DOOM_FORGET, uid, recno, NULL);
+		return folder_doom(f, DOOM_FORGET, uid, recno, NULL);
 	case PLAN_NONE:
 	default:
 		return t != NULL && s->uid != 0 && l->uid == 0
@@ -490,53 +464,6 @@ join_uid(struct folder *f, uint32_t uid)
 	return e;
 }
 
-static enum err
-settle_one(struct folder *f, const struct doomed *d)
-{
-	char name[CFG_NAME];
-	struct rec r;
-	enum err e;
-
-	if (d->what == DOOM_FORGET) {
-		if (sync_plan_too_many(f->doomed_local,
-			f->alive - f->forgotten)) {
-			f->stamp.differs = true;
-			return ERR_OK; /* the same mishap may be behind it */
-		}
-		e = table_get(&f->table, d->recno, &r);
-		if (e == ERR_OK) {
-			r.state = REC_GONE;
-			e = folder_record(f, d->recno, &r);
-		}
-		return e;
-	}
-	if (d->what != DOOM_NEW) {
-		return ERR_OK;
-	}
-	e = folder_strip(f, &d->l, name);
-	if (e == ERR_OK) {
-		e = folder_add_fresh(f, d->l.where, name);
-	}
-	f->stamp.differs |= e == ERR_NOENT;
-	return e == ERR_NOENT ? ERR_OK : e;
-}
-
-/* The listing is complete: what it lacks is really not there. */
-static enum err
-settle(struct folder *f)
-{
-	const uint8_t *p;
-	struct doomed d;
-	size_t n;
-	enum err e = spill_rewind(&f->doomed);
-
-	while (e == ERR_OK && (e = spill_next(&f->doomed, &p, &n)) == ERR_OK) {
-		folder_doomed_dec(&d, p);
-		e = settle_one(f, &d);
-	}
-	return e == ERR_END ? ERR_OK : e;
-}
-
 /* As many seen as there are? A folder that is suddenly empty is asked for
  * once more; of a delta everything has to add up, or it is not believed. */
 static bool
@@ -571,7 +498,7 @@ finish(struct folder *f)
 			f->renewed);
 	}
 	if (!f->incomplete && !f->job->dry_run) {
-		e = settle(f);
+		e = folder_doom_settle(f);
 	}
 	folder_enter(f, f->job->dry_run || (f->incomplete &&
 		f->list.kind != LIST_WINDOWS) ? FOLDER_CLOSE : FOLDER_DOWN);

@@ -154,19 +154,27 @@ enum err folder_join_begin(struct folder *f);
 enum err folder_join_step(struct folder *f);
 /* The join is through, and nothing but what it started is to be sent. */
 bool folder_join_ends(const struct folder *f);
-/* What follows from an absence: acted on last, and only when the listing is
- * known to be complete. */
+/* Brings the flags of a known or adopted message together (plan p). */
+enum err folder_agree(struct folder *f, const struct plan *p, struct local *l,
+	const struct rec *t, const struct listed *s, uint32_t recno);
+
+/* folder_doom.c: what follows from an absence: acted on last, and only when
+ * the listing is known to be complete. */
 enum doom { DOOM_REMOTE = 1, DOOM_LOCAL, DOOM_NEW, DOOM_FORGET };
 struct doomed {
 	enum doom what;
 	uint32_t uid, recno;
 	struct local l;
 };
-/* Brings the flags of a known or adopted message together (plan p). */
-enum err folder_agree(struct folder *f, const struct plan *p, struct local *l,
-	const struct rec *t, const struct listed *s, uint32_t recno);
 #define DOOMED_REC (12u + LOCAL_REC)
 void folder_doomed_dec(struct doomed *d, const uint8_t *p);
+/* Notes and counts it; nothing is done. l may be NULL for a message that has
+ * no file. */
+enum err folder_doom(struct folder *f, enum doom what, uint32_t uid,
+	uint32_t recno, const struct local *l);
+/* The listing is complete: what it lacks is really not there. Does what is to
+ * be done at once: FORGET, unless too many files would go too, and NEW. */
+enum err folder_doom_settle(struct folder *f);
 
 /* folder_proof.c: adoption by header keys */
 enum err folder_proof_add(struct folder *f, const struct listed *s,
