@@ -150,7 +150,7 @@ enum upload_state {
 	UPLOAD_COPY,   /* to be copied on the server: uid is that of the other
 			* folder, until its COPY is answered */
 	UPLOAD_SENT,
-	UPLOAD_STORED, /* perhaps; UID not known */
+	UPLOAD_STORED, /* perhaps; UID not known, or was told and is in doubt */
 	UPLOAD_REFUSED, /* as one of several: looked for, then sent again */
 	UPLOAD_KNOWN,  /* UID known */
 	UPLOAD_SEEN,   /* and the server lists it */
@@ -349,6 +349,7 @@ struct folder {
 		bool full;     /* nor those of the group: over quota */
 		bool open, sending, waiting; /* APPEND, literal, for "+" */
 		bool sent, asked; /* any APPEND; for keys */
+		bool doubt; /* one of the UIDs is not that message's */
 		bool hold, recovering;
 		bool differ; /* a file that was copied has other flags */
 		fs_fd fd;
@@ -359,8 +360,7 @@ struct folder {
 	struct { /* folder_move.c */
 		bool away; /* another mailbox is selected, or is to be */
 		bool bad;  /* an answer that is not believed */
-		uint16_t from, to;  /* UIDs of the answer that is being read */
-		uint32_t last_to;
+		uint32_t from, to;  /* UIDs of the answer that is being read */
 		uint32_t at;	    /* upload that is looked at next */
 		uint32_t is, want;  /* UIDVALIDITY of what was selected */
 		uint32_t busy;	    /* unanswered, but for the last SELECT */

@@ -301,8 +301,8 @@ take_back(struct folder *f, uint32_t first)
 	}
 }
 
-/* As many UIDs as messages, and ascending (RFC 3501 2.3.1.1): else none of
- * them is believed. Gmail keeps equal messages once, under their old UID. */
+/* As many UIDs as messages, ascending (RFC 3501 2.3.1.1), and of no message
+ * that is known: else none of them is believed. Gmail keeps equal messages once, under their old UID. */
 static bool
 credible(struct folder *f, uint32_t first, uint32_t n)
 {
@@ -314,7 +314,9 @@ credible(struct folder *f, uint32_t first, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct upload *u = member(f, first, i);
 
-		if (u->uid <= last && !collapses(f)) {
+		if (!collapses(f) && (u->uid <= last ||
+			folder_up_taken(f, u->uid))) {
+			f->up.doubt = true;
 			return false;
 		}
 		last = u->uid;

@@ -19,7 +19,7 @@
 enum { NOT_ASKED, SELECTED, ASKED };
 
 static enum err
-send_select(struct folder *f, bool qresync)
+send_select(struct folder *f, bool qresync, bool up)
 {
 	enum err e = folder_select_send(f, FOLDER_COOKIE_CLOSING,
 		qresync ? f->modseq : 0, 0);
@@ -29,7 +29,7 @@ send_select(struct folder *f, bool qresync)
 		sort_begin(&f->closing.sort, f->windows, sizeof(f->windows),
 			LISTED_REC, 4, f->job->state, "closing");
 		f->closing.sorting = true;
-		f->closing.step = qresync ? ASKED : SELECTED;
+		f->closing.step = qresync && !up ? ASKED : SELECTED;
 		f->closing.busy++;
 	}
 	return e;
@@ -38,17 +38,20 @@ send_select(struct folder *f, bool qresync)
 enum err
 folder_closing_send(struct folder *f)
 {
-	bool delta = f->modseq > 0 &&
+	bool up = f->phase == FOLDER_UP; /* then the sizes of a group, too */
+	bool qresync = f->modseq > 0 && folder_has_qresync(f);
+	bool delta = !qresync && f->modseq > 0 &&
 		imap_conn_has(f->conn, IMAP_CAP(CONDSTORE));
-	uint32_t lo = f->has_uidnext ? f->uidnext : f->list.open_lo;
+	uint32_t lo = qresync ? f->up.u0 : delta ? 1 :
+		f->has_uidnext ? f->uidnext : f->list.open_lo;
 	enum err e = ERR_OK;
 
 	if (f->closing.step == NOT_ASKED) {
-		e = send_select(f, f->modseq > 0 && folder_has_qresync(f));
+		e = send_select(f, qresync, up);
 	}
 	if (e == ERR_OK && f->closing.step == SELECTED) {
-		e = folder_list_send(f, delta ? 1 : lo, FOLDER_UID_MAX,
-			FOLDER_COOKIE_CLOSING, delta ? f->modseq : 0, false,
+		e = folder_list_send(f, lo, FOLDER_UID_MAX,
+			FOLDER_COOKIE_CLOSING, delta ? f->modseq : 0, up,
 			1 << 20);
 		if (e == ERR_OK) {
 			f->closing.step = ASKED;

@@ -5,13 +5,15 @@
  * Its name still tells the folder it was in (FMD5) and its UID there. If that
  * folder's records have this UID with the same size and header key, and the
  * server opens it with the UIDVALIDITY of those records, UID COPY brings the
- * message here; COPYUID (RFC 4315 3) tells its new UID. It is never UID MOVE:
+ * message here; COPYUID (RFC 4315 3) tells that it did. Which UID it has now
+ * is found by its header key: servers have told wrong ones, and the question
+ * what is there is asked anyway. It is never UID MOVE:
  * the original goes when its own folder finds the file gone, by the rules for
  * deletions; so what is copied may as well be a copy.
  *
  * It is a step of a group of uploads (folder_up.c), between its intents and
  * its APPENDs, and ends with this mailbox selected again: what was copied is
- * KNOWN, what was not stays READY, what may have been is REFUSED, which is
+ * STORED, what was not stays READY, what may have been is REFUSED, which is
  * looked for by header key before it is sent. Two waits for each folder that
  * files come from, but the last SELECT goes with the last COPY.
  */
@@ -250,7 +252,6 @@ copy(struct folder *f)
 	imap_text(f->conn, " ");
 	imap_mailbox(f->conn, f->job->remote);
 	f->move.from = f->move.to = 0;
-	f->move.last_to = 0;
 	f->move.bad = false;
 	f->move.busy++;
 	f->up.sent = f->touched = true;
@@ -304,48 +305,28 @@ folder_move_step(struct folder *f)
 	}
 }
 
-static struct upload *
-told(struct folder *f, uint32_t n)
-{
-	for (uint32_t i = 0; i < f->up.n; i++) {
-		struct upload *u = &f->uploads[i];
-
-		if (u->state == UPLOAD_SENT && u->first == n) {
-			return u;
-		}
-	}
-	return NULL;
-}
-
-/* [COPYUID validity from to]: the n-th of the one is the n-th of the other. */
+/* [COPYUID validity from to]: as many of the one as of the other. */
 static void
 copied(struct folder *f, const struct imap_event *ev)
 {
 	uint32_t uid = ev->lo;
 	struct upload *u;
 
-	if (ev->code != IMAP_CODE_COPYUID || ev->value != f->uidvalidity ||
-		ev->lo == 0 || ev->hi - ev->lo >= CFG_UPLOADS) {
-		f->move.bad = true;
+	f->move.bad |= ev->code != IMAP_CODE_COPYUID ||
+		ev->value != f->uidvalidity || uid == 0 ||
+		ev->hi - uid >= CFG_UPLOADS;
+	if (ev->set != 0) {
+		f->move.to += ev->hi - uid + 1;
 		return;
 	}
-	do {
-		if (ev->set == 0) {
-			u = from_uid(f, uid, UPLOAD_SENT);
-			if (u != NULL && u->first == NOT_TOLD) {
-				u->first = f->move.from++;
-				continue;
-			}
-		} else {
-			u = told(f, f->move.to++);
-			if (u != NULL && uid >= f->up.u0 &&
-				uid > f->move.last_to) {
-				f->move.last_to = u->uid = uid;
-				continue;
-			}
+	for (; !f->move.bad && uid <= ev->hi; uid++) {
+		u = from_uid(f, uid, UPLOAD_SENT);
+		f->move.bad = u == NULL || u->first != NOT_TOLD;
+		if (!f->move.bad) {
+			u->first = 0;
+			f->move.from++;
 		}
-		f->move.bad = true;
-	} while (uid++ < ev->hi);
+	}
 }
 
 static void
@@ -360,15 +341,10 @@ copy_done(struct folder *f, const struct imap_event *ev)
 		if (u->state != UPLOAD_SENT) {
 			continue;
 		}
-		if (!good) {
-			give_up(u, UPLOAD_REFUSED);
-		} else if (u->first == NOT_TOLD) { /* it was gone there */
-			give_up(u, UPLOAD_READY);
-		} else {
-			u->flags = (uint8_t)u->limit;
-			u->state = UPLOAD_KNOWN;
-			u->copied = true;
-		}
+		u->copied = good && u->first != NOT_TOLD;
+		u->flags = u->copied ? (uint8_t)u->limit : u->flags;
+		give_up(u, !good ? UPLOAD_REFUSED : u->copied ? UPLOAD_STORED
+			: UPLOAD_READY); /* it was gone there */
 	}
 }
 

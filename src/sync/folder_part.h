@@ -292,6 +292,10 @@ enum err folder_move_event(struct folder *f, const struct imap_event *ev);
 /* folder_up.c, folder_recover.c */
 /* From here on the server may have the group even if the line breaks. */
 void folder_up_sent(struct folder *f);
+/* This message is that upload, and is there. */
+void folder_up_seen(struct upload *u, const struct imap_fetch *fetch);
+/* Is it the UID of another message: recorded, of a file, of the group? */
+bool folder_up_taken(struct folder *f, uint32_t uid);
 /* The server lists this message. */
 void folder_up_listed(struct folder *f, const struct imap_fetch *fetch);
 enum err folder_up_intent(struct folder *f, const struct upload *u,

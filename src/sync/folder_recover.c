@@ -37,7 +37,7 @@ folder_recover_ask(struct folder *f, bool keys)
 	imap_number(f->conn, f->up.u0 > 0 ? f->up.u0 : 1);
 	imap_text(f->conn, keys
 		? ":4294967295 (UID FLAGS RFC822.SIZE " SYNC_KEY_FIELDS ")"
-		: ":4294967295 (UID FLAGS)");
+		: ":4294967295 (UID FLAGS RFC822.SIZE)");
 	f->up.asked = f->up.asked || keys;
 	f->up.busy++;
 	return imap_end(f->conn, 1 << 20);
@@ -60,8 +60,8 @@ folder_recorded(struct folder *f, uint32_t uid)
 	return false;
 }
 
-static bool
-taken(struct folder *f, uint32_t uid)
+bool
+folder_up_taken(struct folder *f, uint32_t uid)
 {
 	for (uint32_t i = 0; i < f->up.used_n; i++) {
 		if (f->used[i] == uid) {
@@ -69,7 +69,10 @@ taken(struct folder *f, uint32_t uid)
 		}
 	}
 	for (uint32_t i = 0; i < f->up.n; i++) {
-		if (f->uploads[i].uid == uid) {
+		const struct upload *u = &f->uploads[i];
+
+		if (u->uid == uid && (u->state == UPLOAD_KNOWN ||
+			u->state == UPLOAD_SEEN)) {
 			return true;
 		}
 	}
@@ -100,6 +103,31 @@ match(struct folder *f, uint64_t key, const struct imap_fetch *fetch)
 	return n == 1 ? alike : NULL;
 }
 
+void
+folder_up_seen(struct upload *u, const struct imap_fetch *fetch)
+{
+	u->uid = fetch->uid;
+	u->state = UPLOAD_SEEN;
+	if (!u->copied) {
+		u->flags &= (uint8_t)(fetch->has_flags ? fetch->flags : 0);
+	}
+}
+
+/* A server that rewrites headers shows a key that is nobody's. Then the UID
+ * that it told is the best there is, if it is no other message's. */
+static void
+believe(struct folder *f)
+{
+	for (uint32_t i = 0; i < f->up.n; i++) {
+		struct upload *u = &f->uploads[i];
+
+		if (u->state == UPLOAD_STORED && u->uid != 0 &&
+			!folder_up_taken(f, u->uid)) {
+			u->state = UPLOAD_SEEN;
+		}
+	}
+}
+
 enum err
 folder_recover_event(struct folder *f, const struct imap_event *ev)
 {
@@ -107,6 +135,7 @@ folder_recover_event(struct folder *f, const struct imap_event *ev)
 
 	if (ev->kind == IMAP_EV_TAGGED) {
 		f->up.busy -= f->up.busy > 0;
+		believe(f);
 		return ev->status == IMAP_OK ? ERR_OK :
 			err_set(ERR_REFUSED, "the server does not show what "
 				"was uploaded: %s", f->conn->text);
@@ -115,13 +144,10 @@ folder_recover_event(struct folder *f, const struct imap_event *ev)
 		return ERR_OK;
 	}
 	if (ev->fetch.has_uid && ev->fetch.uid > 0 && f->body.open &&
-		!f->body.bad && !taken(f, ev->fetch.uid)) {
+		!f->body.bad && !folder_up_taken(f, ev->fetch.uid)) {
 		u = match(f, sync_key_get(&f->body.key), &ev->fetch);
 		if (u != NULL) {
-			u->uid = ev->fetch.uid;
-			u->state = UPLOAD_SEEN;
-			u->flags &= (uint8_t)(ev->fetch.has_flags
-				? ev->fetch.flags : 0);
+			folder_up_seen(u, &ev->fetch);
 		}
 	}
 	folder_body_drop(f);

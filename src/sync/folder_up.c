@@ -139,7 +139,7 @@ gather(struct folder *f)
 	if (e == ERR_OK && f->up.n > 0) {
 		e = journal_commit(&f->journal);
 	}
-	f->up.sent = f->up.asked = false;
+	f->up.sent = f->up.asked = f->up.doubt = false;
 	memset(&f->move, 0, sizeof(f->move));
 	f->up.step = CFG_MOVES ? MOVE : SEND;
 	return e;
@@ -209,7 +209,7 @@ confirm(struct folder *f)
 		f->up.upto = uid;
 	}
 	imap_set_end(f->conn, &set);
-	imap_text(f->conn, " (UID FLAGS)");
+	imap_text(f->conn, " (UID FLAGS RFC822.SIZE)");
 	f->up.step = CONFIRMING;
 	f->up.busy++;
 	return imap_end(f->conn, 0);
@@ -234,6 +234,10 @@ after_answers(struct folder *f)
 {
 	if (any(f, UPLOAD_KNOWN)) {
 		return CONFIRM;
+	}
+	if (f->up.doubt) { /* who told one wrong UID has told none */
+		change(f, UPLOAD_SEEN, UPLOAD_STORED);
+		f->up.doubt = f->up.asked = false;
 	}
 	if (!f->up.asked && (any(f, UPLOAD_STORED) ||
 		any(f, UPLOAD_REFUSED))) {
@@ -292,17 +296,23 @@ send_all(struct folder *f)
 }
 
 /* In the flight of the APPENDs: what is there now. Behind the last of them,
- * the SELECT that closes the folder tells that too. */
+ * what closes the folder tells that too. What was copied is found by its key
+ * alone, whatever the server said of it. */
 static enum err
 check(struct folder *f)
 {
 	bool told = imap_conn_has(f->conn, IMAP_CAP(UIDPLUS));
-	enum err e = told && f->up.eof && f->doomed.count == 0 && !f->left &&
-		!f->stopping ? folder_closing_send(f)
-			     : folder_recover_ask(f, !told);
+	bool keys = !told || any(f, UPLOAD_STORED) || any(f, UPLOAD_REFUSED);
+	bool last = told && f->up.eof && f->doomed.count == 0 && !f->left &&
+		!f->stopping;
+	enum err e = last && !keys ? folder_closing_send(f)
+				   : folder_recover_ask(f, keys);
 
 	if (e == ERR_OK) {
 		f->up.step = ANSWERS;
+	}
+	if (e == ERR_OK && last && keys) {
+		folder_closing_early(f);
 	}
 	return e;
 }
@@ -368,17 +378,19 @@ folder_up_resume(struct folder *f)
 	return ERR_OK;
 }
 
+/* The size tells a wrong UID in time: the key is asked for only then. Gmail's
+ * may be another copy of the message, with other headers. */
 void
 folder_up_listed(struct folder *f, const struct imap_fetch *fetch)
 {
 	for (uint32_t i = 0; i < f->up.n; i++) {
 		struct upload *u = &f->uploads[i];
 
-		if (fetch->has_uid && u->uid == fetch->uid &&
-			u->state == UPLOAD_KNOWN) {
-			u->state = UPLOAD_SEEN;
-			u->flags &= (uint8_t)(u->copied ? u->flags
-				: fetch->has_flags ? fetch->flags : 0);
+		if (fetch->has_uid && fetch->has_size &&
+			u->uid == fetch->uid && u->state == UPLOAD_KNOWN) {
+			folder_up_seen(u, fetch);
+			f->up.doubt |= fetch->size != u->size &&
+				!imap_conn_has(f->conn, IMAP_CAP(XGM_EXT1));
 		}
 	}
 }

@@ -265,6 +265,7 @@ LIES = {
     "too many": (b"[COPYUID 7 1,2 4:6] ", 0),
     "far too many": (b"[COPYUID 7 1,2 1:4294967295] ", 0),
     "others": (b"[COPYUID 7 1,3 4,5] ", 0),
+    "crossed": (b"[COPYUID 7 2,1 4,5] ", 0),
     "twice": (b"[COPYUID 7 1,1 4,5] ", 0),
     "one": (b"[COPYUID 7 1,2 4,4] ", 0),
     "old": (b"[COPYUID 7 1,2 1,2] ", 0),

@@ -321,6 +321,51 @@ def test_wrong_uids_of_a_batch(up, edit):
     u.settle()
 
 
+@pytest.mark.parametrize("lie, caps", [
+    ("stranger", MULTI), ("stranger", CAPS), ("swapped", CAPS),
+    ("twice", CAPS), ("known", CAPS), ("known", MULTI)])
+def test_uids_of_other_messages(up, lie, caps):
+    """They are new and are there, but they are not those of what was sent:
+    of mail that came at the same moment, of one another, of one message
+    twice, of one that was brought here a moment before."""
+    u = up(0, caps=caps)
+    u.names = ["m%d" % i for i in range(6)]
+    for i, name in enumerate(u.names):
+        u.w.local.add(lf(message(name, 100 + 60 * i)))
+    others, sent = [], []
+
+    def arrives(name, size=3000):
+        others.append(name)
+        u.inbox.add(message(name, size))
+
+    def take(conn, cmd):
+        if cmd.name == "APPEND" and lie == "stranger":
+            arrives("other%d" % len(others))
+        if cmd.name == "UID FETCH" and lie == "known" and not others:
+            arrives("o0", 100)
+            conn.send(b"* %d EXISTS\r\n" % len(u.inbox.mails))
+
+    def told(m):
+        sent.append(m)
+        by = {"swapped": len(sent) % 2 * 2 - 1,
+              "twice": len(sent) % 2 - 1}.get(lie, -1)
+        return b"APPENDUID 7 " + b":".join(
+            b"%d" % (int(x) + by) for x in m.group(1).split(b":"))
+
+    def edit(cmd, out):
+        if cmd.name == "APPEND":
+            out[-1] = re.sub(rb"APPENDUID 7 ([:\d]+)", told, out[-1])
+        return out
+    u.s.take, u.s.edit = take, edit
+    r = u.w.run(code=(0, 75))
+    assert sent and (others or lie in ("swapped", "twice"))
+    here = u.w.local.index()
+    for m in u.inbox.mails:
+        p = here.get(subject(m.body))
+        assert p is None or u.w.local.uid_of(p) in (0, m.uid), r
+    u.settle(u.names + others)
+
+
 @pytest.mark.parametrize("more", [b"another line\n", b""])
 def test_file_changes_while_it_is_sent(up, more):
     """Longer or shorter than announced: the connection ends, nothing of it is
