@@ -365,8 +365,7 @@ folder_move_event(struct folder *f, const struct imap_event *ev)
 	}
 	f->move.busy -= f->move.busy > 0;
 	if (ev->cmd == IMAP_CMD_COPY) {
-		copy_done(f, ev);
-		f->move.is = 0;
+		copy_done(f, ev); /* and the rest of it may follow */
 	} else if (ev->cookie == FOLDER_COOKIE_UP) {
 		f->move.away = false;
 		if (ev->status != IMAP_OK || f->move.is != f->uidvalidity) {

@@ -303,6 +303,27 @@ def test_copyuid_that_cannot_be(mock, lie):
         assert w.local.uid_of(p) == m.uid
 
 
+@pytest.mark.own
+def test_more_than_one_line(build, workdir, monkeypatch):
+    """A name so long that not all UIDs of a group fit into one COPY."""
+    monkeypatch.setenv("WHERRY", build("short-line", "-DCFG_CMD_LINE=2944"))
+    to = "/".join(c * 240 for c in "abcd")
+    with Imap() as s:
+        for name in ("From", to):
+            s.folders[name] = Folder()
+            for i in range(600):  # or the brake would hold
+                s.folders[name].add(message("%s%d" % (name[:4], i)))
+        w = Wherry(workdir, s, "u", sep="/", tls="plain")
+        w.run()
+        for p in w.local.files("From")[:100]:
+            os.rename(p, w.local.path(to, "new", os.path.basename(p)))
+        r = w.run("-d", "imap")
+        assert (len(words(r, "COPY")), words(r, "APPEND")) == (2, []), r
+        w.run()
+        assert len(s.folders[to].mails) == 700
+        assert len(s.folders["From"].mails) == 500
+
+
 @pytest.mark.parametrize("what", ["refused", "renumbered", "back refused"])
 def test_other_mailbox_is_not_that(mock, what):
     """EXAMINE tells another UIDVALIDITY than SELECT did, or is refused; or
