@@ -146,9 +146,6 @@ check_marker(struct account *a)
 	struct buf b;
 	enum err e;
 
-	if (a->root == FS_NONE) {
-		return mounted(a);
-	}
 	BUF_INIT(&b, want);
 	marker_text(a, &b);
 	e = fs_open(a->root, MARKER, FS_READ | FS_WRITE, 0600, &a->marker);
@@ -247,21 +244,33 @@ open_state(struct account *a, const char *metadata)
 	return e == ERR_OK ? open_lock(a, buf_cstr(&b)) : e;
 }
 
+/* Where a disk is to be mounted nothing is made before it is. */
+static enum err
+open_root(struct account *a)
+{
+	enum err e = fs_open_dir(FS_CWD, a->conf.root, &a->root);
+
+	if (e == ERR_NOENT) {
+		e = mounted(a);
+		if (e == ERR_OK && !a->options->dry_run) {
+			e = make_dirs(a->conf.root);
+			if (e == ERR_OK) {
+				e = fs_open_dir(FS_CWD, a->conf.root, &a->root);
+			}
+		}
+	}
+	return e;
+}
+
 enum err
 account_open(struct account *a)
 {
 	enum err e = open_state(a, a->options->metadata);
 
-	if (e == ERR_OK && !a->options->dry_run) {
-		e = make_dirs(a->conf.root);
-	}
 	if (e == ERR_OK) {
-		e = fs_open_dir(FS_CWD, a->conf.root, &a->root);
-		if (e == ERR_NOENT && a->options->dry_run) {
-			e = ERR_OK; /* FS_NONE: as good as empty */
-		}
+		e = open_root(a);
 	}
-	if (e == ERR_OK) {
+	if (e == ERR_OK && a->root != FS_NONE) {
 		e = check_marker(a);
 	}
 	sys_hostname(a->hostname, sizeof(a->hostname));

@@ -83,13 +83,17 @@ def test_dry_run_knows_whose_maildir_it_is(w):
     assert "another account" in w.run("--dry-run", code=2).text
 
 
-def test_dry_run_without_the_disk(w):
+@pytest.mark.parametrize("args", [(), ("--dry-run",)])
+def test_without_the_disk(w, args):
+    """Not even the directory is made that it is to be mounted on."""
     with w.box() as b:
         b.append(message("m"))
         w.sync()
-    os.rename(w.root, w.root + ".away")
-    assert "mounted" in w.run("--dry-run", code=2).text
-    assert not os.path.exists(w.root)
+        os.rename(w.root, w.root + ".away")
+        assert "mounted" in w.run(*args, code=2).text
+        assert not os.path.exists(w.root)
+        os.rename(w.root + ".away", w.root)
+        w.sync()
 
 
 def test_two_new_accounts_on_one_maildir(make, server):
