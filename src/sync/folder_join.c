@@ -488,7 +488,6 @@ finish(struct folder *f)
 	folder_local_end(f);
 	folder_list_end(f);
 	f->join_done = true;
-	f->head.alive = f->alive;
 	f->incomplete = f->incomplete || !adds_up(f);
 	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
 		return err_set(ERR_GUARD,

@@ -10,8 +10,9 @@
  * that is the same as before the scan; and the stamp is older than the grain
  * of its times, or a later change could have the same.
  *
- * The records are counted before they are taken for the files: one that was
- * lost would be a file that is fetched twice.
+ * The records are counted before they are taken for the files, and only what
+ * was counted beside a stamp goes into the head with it (alive): one that was
+ * lost since would be a file that is fetched twice.
  */
 #include <string.h>
 
