@@ -62,14 +62,14 @@ struct account {
 	struct catalog_set synced;
 	struct folders_now now;
 	struct lane *first; /* the one that logs in and lists */
-	struct folder_entry entry;
+	struct catalog table;
 	struct spill later; /* folders that come once more, behind all others */
 	uint8_t later_buf[CFG_MOVES ? 2 * CFG_TOKEN + 64 : 1];
+	struct folder_entry entry;
 	struct conf_account conf;
 	char pass[512];
 	char hostname[128];
 	char title[1024];
-	struct catalog table;
 	union {
 		struct conf_work work; /* until its options are read */
 		struct folders folders;

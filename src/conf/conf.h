@@ -27,7 +27,6 @@ struct conf_work {
 struct conf {
 	struct conf_work *w;
 	fs_fd fd;
-	char path[CFG_PATH];
 	bool offlineimap; /* found in one of OfflineIMAP's places */
 	/* private: the reader (conf_read.h) */
 	size_t io_at, io_n;
@@ -38,6 +37,7 @@ struct conf {
 	bool in_line, at_text, in_key, in_section;
 	enum err err;
 	char section[CFG_NAME], key[CFG_NAME];
+	char path[CFG_PATH];
 };
 
 /* path NULL: $XDG_CONFIG_HOME/wherry/wherry.conf (~/.config without it),
@@ -89,27 +89,28 @@ enum conf_compress { CONF_COMPRESS_AUTO, CONF_COMPRESS_NO, CONF_COMPRESS_YES };
 /* Everything about one account, checked; messages carry file and line. Holds
  * secrets: memset it when it is not needed any more. */
 struct conf_account {
-	char name[128];
-	char local_repo[128], remote_repo[128];
 	/* local */
 	char sep;	     /* '.' or '/' */
 	char infosep;	     /* ':', or '!' (maildir-windows-compatible) */
 	bool trust_mtime;
 	bool local_readonly, local_createfolders, local_sync_deletes;
 	/* remote */
-	char host[256];
+	bool ssl, starttls;
+	bool remote_readonly, remote_createfolders, remote_sync_deletes;
+	bool expunge;
 	uint16_t port;
 	uint32_t max_lanes; /* maxconnections; 0: not said */
 	uint32_t retries; /* retrycount: to connect again, in a row */
-	char user[256];
-	char passcmd[CFG_PASSCMD ? 1024 : 1];
-	bool ssl, starttls;
-	char fingerprint[1024];
-	char auth[256];		 /* auth_mechanisms, "" default order */
-	bool remote_readonly, remote_createfolders, remote_sync_deletes;
-	bool expunge;
 	uint32_t audit_h, flag_check_m; /* hours, minutes */
 	enum conf_compress compress; /* usecompression */
+	/* texts */
+	char name[128];
+	char local_repo[128], remote_repo[128];
+	char host[256];
+	char user[256];
+	char passcmd[CFG_PASSCMD ? 1024 : 1];
+	char fingerprint[1024];
+	char auth[256];		 /* auth_mechanisms, "" default order */
 	char pass[512]; /* remotepass; secret */
 	/* In texts, one behind the other: most are short, and what is behind
 	 * them is never touched. */

@@ -103,7 +103,6 @@ struct imap_conn {
 	enum err err;
 	const struct imap_login *login;
 	uint32_t next_tag, inflight_n;
-	struct imap_inflight inflight[CFG_INFLIGHT];
 	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
 	int64_t extra_ms;		   /* granted to the oldest command */
 	uint32_t rtt_ms; /* shortest answer: to the login, to ID */
@@ -123,6 +122,7 @@ struct imap_conn {
 	struct imap_inflight scripted; /* the one being built in a script */
 	struct buf line;
 	struct imap_event ev;
+	struct imap_inflight inflight[CFG_INFLIGHT];
 	struct imap_resp resp;
 	char text[512];	 /* why the server says no, for people */
 	char line_mem[CFG_CMD_LINE + 64];

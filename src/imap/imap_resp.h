@@ -164,7 +164,6 @@ struct imap_event {
 
 /* All of it is private. */
 struct imap_resp {
-	struct imap_lex lex;
 	enum err err;
 	struct imap_event ev;	  /* of the line, as far as it was read */
 	uint8_t state, ret;	  /* ret: where a list or a value ends up */
@@ -172,6 +171,7 @@ struct imap_resp {
 	bool tagged, uid, first;
 	uint32_t flags;
 	size_t name_n;
+	struct imap_lex lex;
 	char name[CFG_TOKEN];
 };
 

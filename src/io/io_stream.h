@@ -48,7 +48,6 @@ struct io_stream {
 	int timeout_ms;
 	int want_read, want_write; /* what TLS waits for to go on */
 	const struct tls_verify *verify;
-	struct net_resolve resolve;
 	uint32_t addr;
 	int64_t deadline_ms;
 	int64_t dry_ms;	      /* when the peer had nothing; -1: ask again */
@@ -59,6 +58,7 @@ struct io_stream {
 	uint32_t rate;	      /* bytes per ms of input, 0 unknown */
 	struct io_counts counts;
 	size_t in_at, in_n, out_at, out_n;
+	struct net_resolve resolve;
 	char in[CFG_IO_IN];
 	char out[CFG_IO_OUT];
 };

@@ -197,7 +197,6 @@ struct folder {
 	const struct folder_job *job;
 	enum folder_phase phase;
 	enum err err;
-	struct folder_stats stats;
 	bool stopping, incomplete, dirty, draining;
 	uint32_t pass;
 	int64_t now_ms;
@@ -211,14 +210,43 @@ struct folder {
 	bool agreed; /* it was written, or is what it was */
 	bool retry;  /* SELECT again: what it was asked with is not known */
 	uint8_t back; /* on its way back to its mailbox (folder_ahead.c) */
+	/* of the join */
+	bool have_s, have_l, have_t, end_s, end_l, end_t;
+	bool local_sorting, scan_open, join_done;
+
+	/* what SELECT said */
+	uint32_t uidvalidity, uidnext, exists, permanent;
+	uint32_t opened; /* messages; exists follows what is told later */
+	uint64_t modseq;
+	struct folder_status base; /* from where a delta counts; uidnext 0 none */
+	bool has_uidnext, has_permanent, read_only, select_done, grown, told_flags;
+	struct plan_policy policy;
+
+	struct {
+		uint32_t n;    /* uploads of the group */
+		uint32_t next; /* under way, or the next one */
+		uint32_t last; /* behind those of the open APPEND */
+		uint32_t told; /* UIDs of the answer that is being read */
+		uint32_t busy, used_n;
+		uint32_t u0;   /* UIDNEXT before the first of the group */
+		uint32_t upto; /* last UID that was asked for by itself */
+		uint64_t left; /* to be sent of the file */
+		uint64_t at;   /* where the recovery reads the journal */
+		bool eof;      /* no more files are taken */
+		bool full;     /* nor those of the group: over quota */
+		bool open, sending, waiting; /* APPEND, literal, for "+" */
+		bool sent, asked; /* any APPEND; for keys */
+		bool doubt; /* one of the UIDs is not that message's */
+		bool hold, recovering;
+		bool differ; /* a file that was copied has other flags */
+		fs_fd fd;
+		bool cr;
+		int step; /* enum in folder_up.c */
+	} up;
 
 	/* its places */
 	struct maildir box;
-	struct head head, old_head;
-	struct table table;
 	struct journal journal;
-	struct heap heap;
-	char fmd5[33];
 	bool box_open, state_open, table_touched;
 	bool sync_each; /* every file by itself, not by syncfs */
 	bool sync_few;	/* the same of what is being fetched: too few for it */
@@ -230,78 +258,17 @@ struct folder {
 	bool host_known; /* host: the heap's number for the names we give */
 	uint8_t host;
 
-	/* what SELECT said */
-	uint32_t uidvalidity, uidnext, exists, permanent;
-	uint32_t opened; /* messages; exists follows what is told later */
-	uint64_t modseq;
-	struct folder_status base; /* from where a delta counts; uidnext 0 none */
-	bool has_uidnext, has_permanent, read_only, select_done, grown, told_flags;
-	struct plan_policy policy;
-
-	/* listing: closed windows in memory, the open one through a sort */
-	struct {
-		struct {
-			uint32_t lo, hi, n, at;
-			bool done, sorted;
-		} win[CFG_WINDOWS];
-		uint32_t next_rec;  /* first record of the next window */
-		uint32_t next_lo;
-		uint32_t head, count; /* ring of win[] */
-		uint32_t open_lo;
-		bool open_sent, open_done, open_sorted, full;
-		uint32_t seen;	    /* distinct messages joined */
-		enum list_kind kind;
-		/* of a delta */
-		bool changed_sent, changed_done;
-		bool searched, search_sent, search_done;
-		bool cut; /* see folder_ranges.c */
-		uint32_t ranges, counting, uncounted;
-		uint32_t fresh;	    /* from the base's uidnext on */
-		uint32_t exists;    /* when all of it was there */
-		uint32_t run_lo, run_hi; /* of a search, not yet put */
-		struct sort open;
-		bool sorting;
-	} list;
-
-	struct {
-		struct maildir_stamp first; /* before the scan */
-		bool usable, first_old; /* of this folder; past its grain */
-		bool recorded; /* no scan: the files are as recorded */
-		bool differs;  /* a file will not be as its record says */
-		uint32_t late; /* the scan came when the join was there */
-		uint32_t up;   /* uploads before this pass */
-		int64_t patience, wait_ms;
-	} stamp;
-
-	/* join */
-	struct sort local_sort;
-	bool local_sorting, scan_open;
-	struct maildir_scan scan;
-	struct spill names, fresh, doomed;
-	struct table_reader reader;
-	bool have_s, have_l, have_t, end_s, end_l, end_t;
-	struct listed s;
-	struct local l;
-	struct rec t;
-	uint32_t t_recno, join_records;
-	uint32_t last_s;   /* last message of the listing */
-	uint32_t cover_hi; /* ranges of a delta reach so far */
-	uint32_t doomed_local, doomed_remote, alive, forgotten, renewed;
-	/* What the server has, as the records say it: kept by folder_record */
-	uint32_t there, unseen, wanted;
-	bool join_done;
-
 	/* results */
 	uint32_t pend_n, pend_new; /* in the ring; of them since the last flush */
 	uint64_t pend_bytes;
 	struct { /* folder_store.c: those that the server has yet to take */
-		struct spill spill; /* begun: its buffer is half of the ring */
-		struct pend next; /* was read, and is in no command yet */
 		bool begun, held, reading;
 		uint32_t change; /* to send; enum there */
 		uint32_t busy;
 		/* By what is to be done, add and take away: sets of masks. */
 		uint32_t used[2], failed[2];
+		struct pend next; /* was read, and is in no command yet */
+		struct spill spill; /* begun: its buffer is half of the ring */
 	} store;
 
 	/* one message body or header under way */
@@ -335,28 +302,6 @@ struct folder {
 		bool begun;
 	} down;
 
-	struct {
-		uint32_t n;    /* uploads of the group */
-		uint32_t next; /* under way, or the next one */
-		uint32_t last; /* behind those of the open APPEND */
-		uint32_t told; /* UIDs of the answer that is being read */
-		uint32_t busy, used_n;
-		uint32_t u0;   /* UIDNEXT before the first of the group */
-		uint32_t upto; /* last UID that was asked for by itself */
-		uint64_t left; /* to be sent of the file */
-		uint64_t at;   /* where the recovery reads the journal */
-		bool eof;      /* no more files are taken */
-		bool full;     /* nor those of the group: over quota */
-		bool open, sending, waiting; /* APPEND, literal, for "+" */
-		bool sent, asked; /* any APPEND; for keys */
-		bool doubt; /* one of the UIDs is not that message's */
-		bool hold, recovering;
-		bool differ; /* a file that was copied has other flags */
-		fs_fd fd;
-		bool cr;
-		int step; /* enum in folder_up.c */
-	} up;
-
 	struct { /* folder_move.c */
 		bool away; /* another mailbox is selected, or is to be */
 		bool bad;  /* an answer that is not believed */
@@ -381,12 +326,70 @@ struct folder {
 		bool sent, done;
 	} proof;
 
+	/* join */
+	struct maildir_scan scan;
+	struct spill names, fresh, doomed;
+	struct table_reader reader;
+	struct listed s;
+	struct local l;
+	struct rec t;
+	uint32_t t_recno, join_records;
+	uint32_t last_s;   /* last message of the listing */
+	uint32_t cover_hi; /* ranges of a delta reach so far */
+	uint32_t doomed_local, doomed_remote, alive, forgotten, renewed;
+	/* What the server has, as the records say it: kept by folder_record */
+	uint32_t there, unseen, wanted;
+
+	struct {
+		struct maildir_stamp first; /* before the scan */
+		bool usable, first_old; /* of this folder; past its grain */
+		bool recorded; /* no scan: the files are as recorded */
+		bool differs;  /* a file will not be as its record says */
+		uint32_t late; /* the scan came when the join was there */
+		uint32_t up;   /* uploads before this pass */
+		int64_t patience, wait_ms;
+	} stamp;
+
+	/* listing: closed windows in memory, the open one through a sort */
+	struct {
+		uint32_t next_rec;  /* first record of the next window */
+		uint32_t next_lo;
+		uint32_t head, count; /* ring of win[] */
+		uint32_t open_lo;
+		bool open_sent, open_done, open_sorted, full;
+		uint32_t seen;	    /* distinct messages joined */
+		enum list_kind kind;
+		/* of a delta */
+		bool changed_sent, changed_done;
+		bool searched, search_sent, search_done;
+		bool cut; /* see folder_ranges.c */
+		uint32_t ranges, counting, uncounted;
+		uint32_t fresh;	    /* from the base's uidnext on */
+		uint32_t exists;    /* when all of it was there */
+		uint32_t run_lo, run_hi; /* of a search, not yet put */
+		bool sorting;
+		struct {
+			uint32_t lo, hi, n, at;
+			bool done, sorted;
+		} win[CFG_WINDOWS];
+		struct sort open;
+	} list;
+
 	struct { /* folder_close.c */
 		struct folder_status is;
-		struct sort sort;
 		uint32_t step, busy; /* enum there; unanswered */
 		bool open, failed, sorting;
+		struct sort sort;
 	} closing;
+
+	/* What is large comes last, here as in what it is made of: code is
+	 * shorter where the members that it names are near the begin. */
+	struct folder_stats stats;
+	struct head head, old_head;
+	char fmd5[33];
+	struct sort local_sort;
+	struct table table;
+	struct heap heap;
 
 	/* buffers */
 	union {

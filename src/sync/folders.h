@@ -46,9 +46,6 @@ struct folders_now {
 };
 
 struct folders {
-	struct mapname map;
-	struct sort sort;
-	struct spill names;
 	bool open, have;
 	uint32_t remote_n, refused; /* listed; reported and left out */
 	/* what is compared with the table; NULL without one */
@@ -63,6 +60,9 @@ struct folders {
 	struct catalog_set *count; /* local folders are only counted */
 	struct fs_walk asking;
 	bool asks, asked;
+	struct spill names;
+	struct mapname map;
+	struct sort sort;
 	uint8_t next[FOLDERS_REC];
 	char prefix[128];
 	uint8_t names_buf[CFG_FILE_BUF];
