@@ -67,6 +67,7 @@ arm64)
 	esac
 	lto=1 ;;
 armhf) lto=1 ;;
+x86_64) pack="$pack -malign-data=abi" ;; # no array at 32 bytes
 esac
 if [ -n "$lto" ]; then
 	pack="$pack -flto -ffat-lto-objects"
@@ -93,4 +94,5 @@ ${MAKE:-make} --no-print-directory -s -C "$top" -j "$JOBS" \
 [ $# -eq 0 ] || exit 0
 
 "${tool}strip" -s -R .comment -R .note -o "$out/wherry-stripped" "$out/wherry"
+"$here/sstrip.sh" "$out/wherry-stripped"
 "$here/inspect.sh" "$name" "$out/wherry-stripped"

@@ -9,8 +9,8 @@ bin=$2
 
 kind=$(file -b "$bin")
 case ${HARDEN:-}/$kind in
-/*"statically linked"*", stripped") ;;
-1/*"static-pie linked"*", stripped") ;;
+/*"statically linked"*", no section header") ;;
+1/*"static-pie linked"*", no section header") ;;
 *) die "$bin is not static and stripped: $kind" ;;
 esac
 heads=$("${tool}readelf" -lWd "$bin")
