@@ -281,6 +281,12 @@
 #define CFG_PASSCMD 1
 #endif
 
+/* A password that the configuration does not have is asked for at the
+ * terminal. */
+#ifndef CFG_PROMPT
+#define CFG_PROMPT 1
+#endif
+
 /* The command show-cert, which prints the certificates of a server. */
 #ifndef CFG_SHOW_CERT
 #define CFG_SHOW_CERT 1
@@ -520,7 +526,7 @@
 	CFG_FILTERS | CFG_PASSCMD | CFG_SHOW_CERT | CFG_PROGRESS | \
 	CFG_ADVICE | CFG_RESUME | CFG_STATS | CFG_COMPRESS | CFG_WATCH | \
 	CFG_HELP | CFG_MOVES | CFG_OLD_CIPHERS | CFG_FAST_CRYPTO | \
-	CFG_PASSWD | CFG_REASONS) & ~1
+	CFG_PASSWD | CFG_PROMPT | CFG_REASONS) & ~1
 #error "a CFG_ that switches a feature on or off must be 1 or 0"
 #endif
 

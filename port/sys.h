@@ -32,7 +32,8 @@ bool sys_has_aes(void);
 void sys_write(int fd, const void *p, size_t n);
 bool sys_isatty(int fd);
 int sys_columns(int fd); /* 80 if unknown */
-/* Asks on /dev/tty without echo; ERR_UNSUPPORTED without a terminal. */
+/* Asks on /dev/tty without echo (CFG_PROMPT); ERR_UNSUPPORTED without a
+ * terminal. */
 enum err sys_ask_secret(const char *prompt, char *p, size_t cap);
 
 /* SIGINT, SIGTERM, SIGHUP ask to stop; SIGPIPE is ignored. Each interrupts one

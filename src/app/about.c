@@ -17,6 +17,7 @@ static const struct {
 	{"cram-md5", HAS_CRAM_MD5},
 	{"folderfilter", CFG_FILTERS},
 	{"remotepasscmd", CFG_PASSCMD},
+	{"prompt", CFG_PROMPT},
 	{"show-cert", CFG_SHOW_CERT},
 	{"progress", CFG_PROGRESS},
 	{"advice", CFG_ADVICE},

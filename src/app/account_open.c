@@ -343,9 +343,10 @@ ask(struct account *a)
 	struct buf b;
 	enum err e = ERR_UNSUPPORTED;
 
-	BUF_INIT(&b, prompt);
-	buf_fmt(&b, "Password of %s at %s: ", a->conf.user, a->conf.host);
-	if (ui_may_ask()) {
+	if (CFG_PROMPT && ui_may_ask()) {
+		BUF_INIT(&b, prompt);
+		buf_fmt(&b, "Password of %s at %s: ", a->conf.user,
+			a->conf.host);
 		e = sys_ask_secret(buf_cstr(&b), a->pass, sizeof(a->pass));
 	}
 	if (e == ERR_OK || e == ERR_STOPPED || e == ERR_LIMIT) {
