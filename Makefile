@@ -142,14 +142,11 @@ include $(PARTS)
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/wherry
-	@if [ -f doc/wherry.1 ]; then set -x; \
-		install -d $(DESTDIR)$(PREFIX)/share/man/man1 && \
-		install -m 644 doc/wherry.1 \
-			$(DESTDIR)$(PREFIX)/share/man/man1/; fi
-	@if [ -f doc/wherry.conf.example ]; then set -x; \
-		install -d $(DESTDIR)$(PREFIX)/share/doc/wherry && \
-		install -m 644 doc/wherry.conf.example \
-			$(DESTDIR)$(PREFIX)/share/doc/wherry/; fi
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 doc/wherry.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/wherry
+	install -m 644 doc/wherry.conf.example doc/CONFIG.md \
+		$(DESTDIR)$(PREFIX)/share/doc/wherry/
 
 clean: ## remove ./wherry, build/ and dist/
 	rm -rf build wherry demo-data dist
