@@ -85,6 +85,11 @@ for flag in $pack; do # older compilers know fewer
 done
 variant=$name-$tls${PRESET:+-$PRESET}${HARDEN:+-pie}
 out=$top/build/$variant
+if [ "$name" = armhf ]; then
+	mkdir -p "$out"
+	"$tools/bin/cc" -c -o "$out/div.o" "$here/armhf_div.S"
+	libs="$libs $out/div.o"
+fi
 
 ${MAKE:-make} --no-print-directory -s -C "$top" -j "$JOBS" \
 	VARIANT="$variant" TLS="$tls" PRESET="${PRESET:-}" \
