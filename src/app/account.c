@@ -190,11 +190,11 @@ widen(struct account *a, int64_t now_ms)
 	}
 	if (n >= a->options->lanes || (most != 0 && n >= most) ||
 		(coming > 0 && a->left < 2 * coming) ||
-		(CFG_COMPRESS && account_line_is_full(a, n))) {
+		(CFG_COMPRESS && account_line_is_full(a))) {
 		return ERR_AGAIN;
 	}
 	if (CFG_COMPRESS) {
-		account_line_expect(a, NULL);
+		account_line_expect(a);
 	}
 	l = pool_lease(a);
 	return l != NULL ? lane_connect(l, now_ms) : ERR_AGAIN;

@@ -53,8 +53,7 @@ struct account {
 	uint32_t left; /* names in the list yet, about */
 	uint32_t bad;  /* capabilities that the server knows nothing of */
 	struct imap_login login;
-	/* of the line: as remembered, and as seen now (0: not) */
-	uint32_t line_rate, line_seen, line_folders;
+	uint32_t line_rate, line_folders; /* as remembered */
 	struct io_counts counts; /* of the connections that are closed */
 	struct folder_stats total;
 	int asked;	   /* enum in account_list.c */
@@ -105,14 +104,15 @@ void account_password_line(struct account *a);
 enum err account_passcmd_begin(struct account *a, int64_t now_ms);
 enum err account_passcmd_step(struct account *a, int64_t now_ms);
 /* account_line.c: the line, for the decision about compression: at the begin,
- * of a lane that is to connect (NULL) or has nothing in flight, of one that
- * closes, and at the end. Full: a further lane would not be compressed, and
- * would take what the others need. */
+ * before a further lane connects, and at the end. Full: a further lane would
+ * not be compressed, and would take what the others need. Look: what follows
+ * for a lane that is at work, or is to begin with its next folder. */
+enum account_line { LINE_STAYS, LINE_COMPRESS, LINE_LEAVE };
 void account_line_begin(struct account *a);
-void account_line_expect(struct account *a, const struct imap_conn *c);
-void account_line_closed(struct account *a, const struct imap_conn *c);
+void account_line_expect(struct account *a);
 void account_line_keep(struct account *a);
-bool account_line_is_full(const struct account *a, uint32_t lanes);
+bool account_line_is_full(const struct account *a);
+enum account_line account_line_look(struct lane *l, int64_t now_ms);
 /* account_advice.c: after a refused login */
 void account_advise(const struct account *a);
 /* account_caps.c: what the server offers and does not know. Without: what the

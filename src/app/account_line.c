@@ -55,7 +55,7 @@ differs(uint32_t a, uint32_t b)
 void
 account_line_keep(struct account *a)
 {
-	uint32_t rate = a->line_seen != 0 ? a->line_seen : a->line_rate;
+	uint32_t rate = a->login.line.rate;
 	uint8_t p[LINE_BYTES];
 	fs_fd fd = FS_NONE;
 
@@ -75,42 +75,78 @@ account_line_keep(struct account *a)
 	fs_close(&fd);
 }
 
-/* Lanes share the line, so their rates add up. */
+/* A first sync fetches all there is. */
 void
-account_line_closed(struct account *a, const struct imap_conn *c)
+account_line_expect(struct account *a)
 {
-	a->line_seen += c->io.rate;
+	a->login.line.expect = a->have && !a->entry.has_state ? BULK : 0;
 }
 
-/* A first sync fetches all there is. Else as much may follow as came. */
-void
-account_line_expect(struct account *a, const struct imap_conn *c)
-{
-	struct imap_line *line = &a->login.line;
-
-	if (a->line_rate == 0 && c != NULL && c->io.rate != 0) {
-		line->rate = c->io.rate;
-	}
-	if (c != NULL && c->rtt_ms < line->rtt - 1u) {
-		line->rtt = c->rtt_ms + 1;
-	}
-	line->expect = a->have && !a->entry.has_state ? BULK :
-		c != NULL ? c->io.counts.raw_rx : 0;
-}
-
+/* A further lane would not be compressed, and others are. */
 bool
-account_line_is_full(const struct account *a, uint32_t lanes)
+account_line_is_full(const struct account *a)
 {
 	const struct imap_line *line = &a->login.line;
-	struct lane *l = NULL;
+	const struct lane *l = NULL;
 
-	if (lanes < CFG_COMPRESS_CONNECTIONS || line->rate == 0 ||
-		line->rate >= SLOW) {
+	if (line->rate == 0 || line->rate >= SLOW ||
+		pool_count(a) < CFG_COMPRESS_CONNECTIONS) {
 		return false;
 	}
-	while ((l = pool_next(a, l)) != NULL && !l->conn.io.compressed) {
+	while ((l = pool_next(a, l)) != NULL &&
+		(l->conn.io.flate == NULL || l->phase == LANE_LOGOUT)) {
 	}
 	return l != NULL;
+}
+
+/* Of what this lane is going to receive: what is left of its folder, and a
+ * first sync of another one; else as much as it received so far may follow. */
+static uint64_t
+expects(const struct lane *l)
+{
+	const struct account *a = l->account;
+	bool begun = l->phase == LANE_FOLDER && l->folder.down.begun;
+	uint64_t n = begun ? folder_down_expects(&l->folder)
+			   : l->conn.io.counts.raw_rx;
+
+	return (!begun || a->left > 0) && !l->entry.has_state && n < BULK
+		? BULK : n;
+}
+
+static void
+measure(struct lane *l, int64_t now_ms)
+{
+	struct account *a = l->account;
+	struct imap_line *line = &a->login.line;
+	bool full = false, packed = false;
+
+	if (line->rtt > l->conn.rtt_ms + 1 || line->rtt == 0) {
+		line->rtt = l->conn.rtt_ms + 1;
+	}
+	if (!l->conn.answered) {
+		return;
+	}
+	l->conn.answered = false;
+	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
+		full = full || imap_line_busy(&l->conn, now_ms);
+		packed = packed || l->conn.io.compressed;
+	}
+	imap_line_came(line, io_line_rx(), now_ms, full, packed);
+}
+
+enum account_line
+account_line_look(struct lane *l, int64_t now_ms)
+{
+	struct account *a = l->account;
+	struct imap_line *line = &a->login.line;
+
+	measure(l, now_ms);
+	if (!imap_compress_could(&l->conn) ||
+		!imap_compress_pays(line, expects(l), l->conn.rtt_ms)) {
+		return LINE_STAYS;
+	}
+	return imap_compress_reserve(&l->conn) ? LINE_COMPRESS :
+		account_line_is_full(a) ? LINE_LEAVE : LINE_STAYS;
 }
 
 #endif

@@ -32,13 +32,15 @@ connect_step(struct lane *l, int64_t now_ms)
 	enum err e = imap_conn_step(&l->conn, now_ms);
 
 	if ((e == ERR_OK || e == ERR_AGAIN) && imap_conn_ready(&l->conn)) {
-		l->phase = LANE_IDLE;
+		l->phase = l->folder_open ? LANE_FOLDER : LANE_IDLE;
 		if (CFG_RECONNECT && l->tries > 0) {
 			log_msg(LOG_DEBUG, "account %s: connected again",
 				l->account->conf.name);
 		}
 		l->was_ready = true;
 		e = ERR_OK;
+	} else if (e != ERR_OK && e != ERR_AGAIN && l->folder_open) {
+		lane_folder_lost(l, e); /* it was about to be compressed */
 	}
 	return e;
 }
@@ -62,13 +64,6 @@ choose(struct lane *l, int64_t now_ms)
 	if (CFG_AHEAD && e == ERR_END && !a->stopping && lane_ahead_steal(a)) {
 		e = ERR_OK;
 	}
-	if (CFG_COMPRESS && e == ERR_OK && a->have) {
-		account_line_expect(a, &l->conn);
-		if (imap_compress(&l->conn)) {
-			l->phase = LANE_CONNECT;
-			return ERR_OK;
-		}
-	}
 	if (e == ERR_OK && a->have) {
 		lane_folder_take(l);
 	}
@@ -78,6 +73,36 @@ choose(struct lane *l, int64_t now_ms)
 		e = ERR_OK;
 	}
 	return e;
+}
+
+/* Whether the connection is to be compressed, or left to others that are, as
+ * soon as nothing is in flight. True: it is under way. */
+static bool
+line_step(struct lane *l, int64_t now_ms)
+{
+	enum account_line what = account_line_look(l, now_ms);
+	bool open = l->phase == LANE_FOLDER;
+
+	if (open) {
+		folder_pause(&l->folder, what != LINE_STAYS);
+	}
+	if (what == LINE_STAYS || l->conn.inflight_n > 0) {
+		return false;
+	}
+	if (what == LINE_COMPRESS && imap_compress(&l->conn)) {
+		l->phase = LANE_CONNECT;
+		return true;
+	}
+	if (what == LINE_LEAVE) {
+		if (open) {
+			lane_folder_lost(l, ERR_NET); /* others go on with it */
+			err_clear();
+		}
+		pool_close(l);
+		l->phase = LANE_LOST;
+		return true;
+	}
+	return false;
 }
 
 static enum err
@@ -97,6 +122,9 @@ idle_step(struct lane *l, int64_t now_ms)
 	}
 	if (!l->chosen) {
 		return choose(l, now_ms);
+	}
+	if (CFG_COMPRESS && line_step(l, now_ms)) {
+		return ERR_OK;
 	}
 	e = CFG_AHEAD ? lane_ahead_fill(l) : ERR_END;
 	if (e == ERR_END) {
@@ -123,6 +151,10 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 		l->phase = LANE_IDLE;
 		lane_folder_lost(l, e);
 		return e;
+	}
+	if (CFG_COMPRESS && (e == ERR_OK || e == ERR_AGAIN) &&
+		l->folder.err == ERR_OK && line_step(l, now_ms)) {
+		return ERR_OK;
 	}
 	if (CFG_AHEAD && (e == ERR_OK || e == ERR_AGAIN)) {
 		lane_ahead_step(l);
@@ -166,7 +198,8 @@ logout_step(struct lane *l, int64_t now_ms)
 enum err
 lane_step(struct lane *l, int64_t now_ms)
 {
-	if (l->account->stopping && l->phase <= LANE_LOST) {
+	if (l->account->stopping && l->phase <= LANE_LOST &&
+		!l->folder_open) {
 		outcome_exit(lane_has_folder(l) ? EXIT_TEMPORARY : EXIT_CONVERGED);
 		return ERR_END;
 	}

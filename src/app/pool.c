@@ -66,9 +66,6 @@ pool_close(struct lane *l)
 void
 pool_release(struct lane *l)
 {
-	if (CFG_COMPRESS) {
-		account_line_closed(l->account, &l->conn);
-	}
 	pool_close(l);
 	l->account = NULL;
 }

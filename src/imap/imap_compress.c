@@ -1,42 +1,52 @@
 /*
  * imap_compress: whether a connection is compressed, and the switch.
  *
- * COMPRESS costs one round trip in which nothing else may be under way, and
- * servers deflate no more than about 25 MB/s. It saves about three fifths of
- * what is received. So it pays where that much takes longer to arrive than the
- * round trip, at the rate at which the line was seen to work. Where no rate is
- * known a line is taken for a slow one if its round trip is long: what is next
- * door answers in less than 10 ms, its own work included.
+ * COMPRESS costs one round trip in which nothing else may be under way, and a
+ * server deflates no more than some 25 MB/s on a core that it may want for
+ * something else. It saves about three fifths of what is received. So it pays
+ * on a line that is known to be slow, where that much takes longer to arrive
+ * than the round trip.
+ *
+ * The rate is what all connections received between two messages, while one of
+ * them always had asked for more, long enough before for it to be on the way:
+ * what came then came as fast as the line brings it. That it is fast is seen
+ * from little. That it is slow takes three intervals, each of a round trip or
+ * more, that agree: TCP begins slowly, and doubles what it sends with every
+ * round trip; and a server, or we, who have too much to do come up with a
+ * little now and much then.
  */
 #include "base/log.h"
 #include "imap/imap_conn.h"
 
 #if CFG_COMPRESS
 
-#define FAST 25000u /* bytes per ms: a server deflates no faster */
-#define GUESS 2500u /* where only the round trip is known: 20 Mbit/s */
-#define NEAR_MS 10u
+#define FAST 10000u /* bytes per ms: 80 Mbit/s */
+#define FAST_BYTES (128u << 10)
+#define SLOW_MS 50u
+#define ASK (64u << 10)
 
 bool
-imap_compress_pays(const struct imap_line *line, uint32_t rtt_ms)
+imap_compress_pays(const struct imap_line *line, uint64_t expect,
+	uint32_t rtt_ms)
 {
-	uint32_t rate = line->rate;
-
 	if (line->compress != IMAP_COMPRESS_AUTO) {
 		return line->compress == IMAP_COMPRESS_YES;
 	}
-	if (rate == 0) {
-		rate = rtt_ms < NEAR_MS ? FAST : GUESS;
-	}
-	return rate < FAST && line->expect / 5 * 3 / rate > rtt_ms;
+	return line->rate > 0 && line->rate < FAST &&
+		expect / 5 * 3 / line->rate > rtt_ms;
 }
 
 bool
-imap_compress_wanted(struct imap_conn *c, const struct imap_line *line)
+imap_compress_could(const struct imap_conn *c)
 {
 	return imap_conn_has(c, IMAP_CAP(COMPRESS_DEFLATE)) &&
-		!c->io.compressed && imap_compress_pays(line, c->rtt_ms) &&
-		io_compress_reserve(&c->io);
+		!c->io.compressed;
+}
+
+bool
+imap_compress_reserve(struct imap_conn *c)
+{
+	return c->io.flate != NULL || io_compress_reserve(&c->io);
 }
 
 void
@@ -49,6 +59,66 @@ imap_compress_answer(struct imap_conn *c)
 		c->ev.status); /* once is enough */
 	log_msg(LOG_DEBUG, "%s: %s", c->login->host,
 		on ? "compressed" : "refuses to compress");
+}
+
+/* As much as came so far, in up to four sets, and no more than a fast line
+ * brings in a round trip: what is under way on a line that turns out to be
+ * slow cannot be compressed any more. */
+uint64_t
+imap_line_ask(const struct imap_conn *c)
+{
+	const struct imap_line *line = &c->login->line;
+	uint64_t n = c->io.counts.raw_rx / 4;
+	uint64_t most = (uint64_t)FAST * c->rtt_ms / 4;
+
+	if (line->compress != IMAP_COMPRESS_AUTO || line->rate != 0 ||
+		!imap_compress_could(c)) {
+		return CFG_SET_BYTES;
+	}
+	n = n < most ? n : most;
+	n = n < CFG_SET_BYTES ? n : CFG_SET_BYTES;
+	return n > ASK ? n : ASK;
+}
+
+bool
+imap_line_busy(const struct imap_conn *c, int64_t now_ms)
+{
+	return c->asked_ms != 0 && c->inflight_n > 0 &&
+		now_ms - c->asked_ms + 1 >= (int64_t)c->rtt_ms;
+}
+
+/* What is compressed can only show that the line is faster than believed: the
+ * server's deflate may be what it waits for. */
+static void
+interval(struct imap_line *line, uint32_t rate, bool packed)
+{
+	bool same = rate <= line->last + line->last / 4 &&
+		rate >= line->last - line->last / 4;
+
+	line->steady = same && rate < FAST ? line->steady + 1 : 0;
+	line->last = rate;
+	if (packed ? rate > line->rate : rate >= FAST || line->steady > 1) {
+		line->rate = rate;
+	}
+}
+
+void
+imap_line_came(struct imap_line *line, uint64_t rx, int64_t now_ms,
+	bool full, bool packed)
+{
+	uint64_t n = rx - line->since_rx;
+	uint64_t ms = (uint64_t)(now_ms - line->since_ms) + 1;
+
+	if (line->open && ((n >= FAST_BYTES && n / ms >= FAST) ||
+		(ms > SLOW_MS && ms > line->rtt))) {
+		interval(line, (uint32_t)(n / ms) + 1, packed);
+		line->open = false;
+	}
+	if (!full || !line->open) {
+		line->open = full;
+		line->since_ms = now_ms;
+		line->since_rx = rx;
+	}
 }
 
 #endif

@@ -34,10 +34,10 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->inflight_n = 0;
 	memset(c->inflight, 0, sizeof(c->inflight));
 	c->now_ms = c->heard_ms = c->turn_ms = now_ms;
-	c->extra_ms = 0;
+	c->extra_ms = c->asked_ms = 0;
 	c->literal_left = 0;
 	c->literal = c->building = c->more = false;
-	c->wanted = false;
+	c->wanted = c->answered = false;
 	c->script = SCRIPT_NONE;
 	c->fence = 0;
 	c->got_caps = c->enabled = c->named = c->later = false;

@@ -54,8 +54,13 @@ enum imap_compress { IMAP_COMPRESS_AUTO, IMAP_COMPRESS_NO, IMAP_COMPRESS_YES };
 struct imap_line {
 	enum imap_compress compress; /* as configured */
 	uint32_t rate;	 /* bytes per ms, as it was seen to work; 0 unknown */
-	uint64_t expect; /* bytes that are going to be received, about */
+	uint64_t expect; /* bytes that a new connection is going to receive */
 	uint32_t rtt;	 /* ms, of another connection; and 1, 0 unknown */
+	/* the interval that is measured (imap_line_came) */
+	bool open;
+	int64_t since_ms; /* when all streams had received so much: */
+	uint64_t since_rx;
+	uint32_t last, steady; /* bytes per ms before; so often as now */
 };
 
 /* Where and as whom. Strings stay the caller's, for the connection's life. */
@@ -106,6 +111,10 @@ struct imap_conn {
 	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
 	int64_t extra_ms;		   /* granted to the oldest command */
 	uint32_t rtt_ms; /* shortest answer: to the login, to ID */
+	/* Of messages, by their user: when the oldest FETCH that is not
+	 * answered was sent, 0 none; one has come, for whoever looks. */
+	int64_t asked_ms;
+	bool answered;
 	uint64_t literal_left;
 	bool literal, building, more;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
@@ -142,10 +151,25 @@ void imap_conn_refuse(struct imap_conn *c, uint64_t caps,
 /* ENABLE QRESYNC (RFC 7162 3.2.3), once, before the first SELECT, if the
  * server has it; nobody waits for its answer. ERR_AGAIN as imap_begin. */
 enum err imap_enable(struct imap_conn *c);
-/* COMPRESS=DEFLATE on a ready connection, if that pays now (imap_compress.c),
- * nothing is in flight and no other connection has the memory. True: it is
- * under way; step until the connection is ready again. */
+/* COMPRESS=DEFLATE (CFG_COMPRESS; imap_compress.c). Could: the server offers
+ * it, and it is not on. Pays: with this shortest answer, if so many bytes are
+ * going to be received. Reserve: there is memory for it, and kept for this
+ * connection. Then imap_compress(), once it is ready and nothing is in flight.
+ * True: it is under way; step until the connection is ready again. */
+bool imap_compress_could(const struct imap_conn *c);
+bool imap_compress_pays(const struct imap_line *line, uint64_t expect,
+	uint32_t rtt_ms);
+bool imap_compress_reserve(struct imap_conn *c);
 bool imap_compress(struct imap_conn *c);
+/* How fast the line is (imap_compress.c). How many bytes of messages to ask
+ * for at once, while that is not known. Busy: what was asked for was sent long
+ * enough ago for its answer to come now. Came: a message, or the end of a FETCH,
+ * on one of the connections of a line, when all streams had received rx; full:
+ * one of them is busy; packed: one is compressed. */
+uint64_t imap_line_ask(const struct imap_conn *c);
+bool imap_line_busy(const struct imap_conn *c, int64_t now_ms);
+void imap_line_came(struct imap_line *line, uint64_t rx, int64_t now_ms,
+	bool full, bool packed);
 /* The next event of a ready connection; *ev is valid until the next call.
  * TAGGED, UIDSET, ESEARCH events of a command carry its cmd and cookie. */
 enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);
@@ -236,11 +260,7 @@ enum err imap_session_event(struct imap_conn *c);
 enum err imap_session_up(struct imap_conn *c);
 enum err imap_conn_fail(struct imap_conn *c, enum err e);
 enum err imap_conn_raw(struct imap_conn *c, struct span line);
-/* imap_compress.c: the decision, for a connection with this shortest answer;
- * the same with what the server and the memory allow, which reserves it; and
- * what follows from the server's answer. */
-bool imap_compress_pays(const struct imap_line *line, uint32_t rtt_ms);
-bool imap_compress_wanted(struct imap_conn *c, const struct imap_line *line);
+/* imap_compress.c: what follows from the server's answer. */
 void imap_compress_answer(struct imap_conn *c);
 /* imap_cram.c: in base64, as it goes out; out->err says what was wrong. */
 void imap_cram_response(const struct imap_login *login, struct span challenge,

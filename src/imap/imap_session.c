@@ -235,9 +235,7 @@ bool
 imap_compress(struct imap_conn *c)
 {
 	return CFG_COMPRESS && imap_conn_ready(c) && c->inflight_n == 0 &&
-		io_flushed(&c->io) &&
-		imap_compress_wanted(c, &c->login->line) &&
-		imap_conn_fail(c, compress(c)) == ERR_OK;
+		io_flushed(&c->io) && imap_conn_fail(c, compress(c)) == ERR_OK;
 }
 
 /* Logged in and the capabilities known: say who we are (some servers refuse
@@ -245,7 +243,11 @@ imap_compress(struct imap_conn *c)
 static enum err
 ready(struct imap_conn *c)
 {
-	if (CFG_COMPRESS && imap_compress_wanted(c, &c->login->line)) {
+	const struct imap_line *line = &c->login->line;
+
+	if (CFG_COMPRESS && imap_compress_could(c) &&
+		imap_compress_pays(line, line->expect, c->rtt_ms) &&
+		imap_compress_reserve(c)) {
 		return compress(c);
 	}
 	c->state = CONN_READY;

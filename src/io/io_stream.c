@@ -260,11 +260,11 @@ step_read(struct io_stream *s, int64_t now_ms)
 	if (e == ERR_AGAIN && s->tls != NULL) {
 		s->want_read = tls_want(s->tls);
 	}
-	if (CFG_COMPRESS && !s->compressed) {
-		io_line_read(s, now_ms, n);
-	}
 	if (e != ERR_OK) {
 		return e;
+	}
+	if (CFG_COMPRESS) {
+		io_line_read(n);
 	}
 	s->in_n += n;
 	s->counts.rx += n;

@@ -52,10 +52,6 @@ struct io_stream {
 	int64_t deadline_ms;
 	int64_t dry_ms;	      /* when the peer had nothing; -1: ask again */
 	uint32_t answer_ms;   /* quickest of connecting and handshake, and 1 */
-	int64_t stretch_ms;   /* when this stretch of input began */
-	int64_t empty_ms;     /* since when there is none, or -1 */
-	uint32_t stretch;     /* bytes of it */
-	uint32_t rate;	      /* bytes per ms of input, 0 unknown */
 	struct io_counts counts;
 	size_t in_at, in_n, out_at, out_n;
 	struct net_resolve resolve;
@@ -85,6 +81,7 @@ size_t io_room(const struct io_stream *s);    /* free bytes for io_put */
 /* All n or ERR_LIMIT; check io_room first. */
 enum err io_put(struct io_stream *s, const void *p, size_t n);
 bool io_flushed(const struct io_stream *s);   /* all output left */
+uint64_t io_line_rx(void); /* CFG_COMPRESS: what all streams have received */
 
 /* Plain stream to TLS: ERR_PROTO if any plain byte is still unread (it was
  * received before the handshake and must not count as protected). Then step

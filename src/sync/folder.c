@@ -201,6 +201,7 @@ folder_clear(struct folder *f, struct imap_conn *conn,
 	POISON(f->windows, sizeof(f->windows));
 	POISON(f->open_arena, sizeof(f->open_arena));
 	f->conn = conn;
+	conn->asked_ms = 0;
 	f->job = job;
 	f->body.fd = f->up.fd = FS_NONE;
 	f->policy = (struct plan_policy){

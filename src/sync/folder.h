@@ -189,8 +189,13 @@ struct want_set {
 	uint32_t n, left, next; /* next: expected to be answered next */
 	uint64_t bytes;
 	bool busy, alone, part; /* part: of one message, the rest */
+	int64_t sent_ms;
 	struct want m[CFG_SET_MESSAGES];
 };
+/* Further ones, where windows of the listing were, as many as go there. */
+#define FOLDER_WINDOWS (CFG_WINDOWS * CFG_WINDOW * LISTED_REC)
+#define FOLDER_MORE (FOLDER_WINDOWS / sizeof(struct want_set) < 2 \
+	? FOLDER_WINDOWS / sizeof(struct want_set) : 2)
 
 struct folder {
 	struct imap_conn *conn;
@@ -299,7 +304,11 @@ struct folder {
 		uint32_t left;	/* WANTED records not yet asked for */
 		uint32_t again_n, again_at;
 		uint32_t resumed; /* UID that was asked for as a part */
+		uint32_t slots;	  /* sets that may be in flight */
+		uint32_t asked_n; /* messages of all sets, and their bytes */
+		uint64_t asked;
 		bool begun;
+		bool pause; /* by the owner: no further set is sent */
 	} down;
 
 	struct { /* folder_move.c */
@@ -407,8 +416,12 @@ struct folder {
 	uint32_t used[CFG_UPLOADS];
 	struct pend pend[CFG_RING];
 	uint8_t arena[CFG_SORT_ARENA];
-	_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
-		[CFG_WINDOW * LISTED_REC]; /* or ranges of a search */
+	union {
+		/* or ranges of a search */
+		_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
+			[CFG_WINDOW * LISTED_REC];
+		struct want_set more[FOLDER_MORE > 0 ? FOLDER_MORE : 1];
+	};
 	uint8_t early_out[CFG_FRESH > 0 ? CFG_FILE_BUF * 3 / 2 : 1];
 	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
 	uint8_t names_buf[CFG_FILE_BUF], fresh_buf[CFG_FILE_BUF];
@@ -427,6 +440,11 @@ enum err folder_step(struct folder *f, int64_t now_ms);
 int64_t folder_deadline(const struct folder *f);
 /* Asks to stop between two messages; step on until it ends. */
 void folder_stop(struct folder *f);
+/* No further messages are asked for (or are, again): once what was asked for
+ * is here nothing is in flight, and the folder waits. */
+void folder_pause(struct folder *f, bool yes);
+/* About so many bytes of messages have not been asked for. */
+uint64_t folder_down_expects(const struct folder *f);
 /* The bodies of all that can be new, so far as the job tells it, come in the
  * flight of the listing: few messages cost no further wait. */
 bool folder_fresh_covers(const struct folder *f);

@@ -1,13 +1,20 @@
 /*
  * folder_down: brings the WANTED messages, newest first, in sets of up to
- * CFG_SET_MESSAGES or about CFG_SET_BYTES, two sets in flight so that the
- * line never waits. What a set leaves unanswered is asked for alone once more
- * (some servers refuse a whole set for one bad message), then reported and
- * left WANTED for the next run.
+ * CFG_SET_MESSAGES or about CFG_SET_BYTES, up to four sets in flight so that
+ * the line never waits. What a set leaves unanswered is asked for alone once
+ * more (some servers refuse a whole set for one bad message), then reported
+ * and left WANTED for the next run. While the line is not known sets are small
+ * (imap_line_ask()), and they tell how fast it is.
  */
 #include <string.h>
 
 #include "sync/folder_part.h"
+
+static struct want_set *
+set(struct folder *f, uint32_t slot)
+{
+	return slot < 2 ? &f->sets[slot] : &f->more[slot - 2];
+}
 
 /* Gathered downwards into the end of the set: as good as sorted, but the end
  * of the table need not be in order. */
@@ -25,11 +32,27 @@ sort_set(struct want_set *w)
 	}
 }
 
+/* For those who measure the line. */
+static void
+note_oldest(struct folder *f)
+{
+	int64_t oldest = 0;
+
+	for (uint32_t i = 0; i < f->down.slots; i++) {
+		const struct want_set *w = set(f, i);
+
+		if (w->busy && (oldest == 0 || w->sent_ms < oldest)) {
+			oldest = w->sent_ms;
+		}
+	}
+	f->conn->asked_ms = oldest;
+}
+
 static enum err
 send_set(struct folder *f, uint32_t slot)
 {
-	struct want_set *w = &f->sets[slot];
-	struct imap_set set;
+	struct want_set *w = set(f, slot);
+	struct imap_set uids;
 	enum err e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
 
 	if (e != ERR_OK) {
@@ -37,11 +60,11 @@ send_set(struct folder *f, uint32_t slot)
 	}
 	sort_set(w);
 	imap_text(f->conn, "UID FETCH ");
-	imap_set_begin(f->conn, &set);
+	imap_set_begin(f->conn, &uids);
 	for (uint32_t i = 0; i < w->n; i++) {
-		(void)imap_set_add(&set, w->m[i].uid); /* equal ones: once */
+		(void)imap_set_add(&uids, w->m[i].uid); /* equal ones: once */
 	}
-	imap_set_end(f->conn, &set);
+	imap_set_end(f->conn, &uids);
 	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[]");
 	if (CFG_RESUME && w->part) {
 		imap_text(f->conn, "<");
@@ -52,7 +75,11 @@ send_set(struct folder *f, uint32_t slot)
 	}
 	imap_text(f->conn, ")");
 	e = imap_end(f->conn, w->bytes);
-	w->busy = e == ERR_OK;
+	if (e == ERR_OK) {
+		w->busy = true;
+		w->sent_ms = f->now_ms;
+		note_oldest(f);
+	}
 	return e;
 }
 
@@ -61,6 +88,7 @@ static void
 gather(struct folder *f, struct want_set *w)
 {
 	uint32_t at = CFG_SET_MESSAGES;
+	uint64_t most = CFG_COMPRESS ? imap_line_ask(f->conn) : CFG_SET_BYTES;
 	struct rec r;
 
 	/* Else each look behind what waits there would be a read. */
@@ -68,7 +96,7 @@ gather(struct folder *f, struct want_set *w)
 	w->bytes = 0;
 	w->alone = w->part = false;
 	while (f->down.at > 0 && f->down.left > 0 && at > 0 &&
-		w->bytes < CFG_SET_BYTES) {
+		w->bytes < most) {
 		f->down.at--;
 		if (table_get(&f->table, f->down.at, &r) != ERR_OK ||
 			r.state != REC_WANTED ||
@@ -83,6 +111,8 @@ gather(struct folder *f, struct want_set *w)
 	}
 	w->n = w->left = CFG_SET_MESSAGES - at;
 	w->next = 0;
+	f->down.asked_n += w->n;
+	f->down.asked += w->bytes;
 	memmove(w->m, w->m + at, w->n * sizeof(w->m[0]));
 }
 
@@ -112,7 +142,7 @@ take_part(struct folder *f, struct want_set *w)
 static enum err
 fill(struct folder *f, uint32_t slot)
 {
-	struct want_set *w = &f->sets[slot];
+	struct want_set *w = set(f, slot);
 
 	if (CFG_RESUME && w->n == 0 && f->part.uid != 0 &&
 		f->down.resumed == 0) {
@@ -149,24 +179,48 @@ begin(struct folder *f)
 	f->down.begun = true;
 	folder_arena_take(f); /* folder_body.c writes through it */
 	UNPOISON(f->sets, sizeof(f->sets));
+	f->down.slots = 2;
+	if (!f->closing.sorting) {
+		UNPOISON(f->more, sizeof(f->more));
+		f->down.slots += FOLDER_MORE;
+	}
+	for (uint32_t i = 0; i < f->down.slots; i++) {
+		set(f, i)->busy = false;
+		set(f, i)->n = 0;
+	}
 	f->down.at = f->table.count;
 	f->down.left = todo - taken;
 	f->sync_few = f->job->durability == FOLDER_BATCH &&
 		f->down.left < FOLDER_SYNCFS_FROM;
 	f->down.again_n = f->down.again_at = 0;
-	f->sets[0].busy = f->sets[1].busy = false;
-	f->sets[0].n = f->sets[1].n = 0;
 	return e;
 }
 
 bool
 folder_down_last(const struct folder *f)
 {
-	const struct want_set *w = f->sets;
+	bool all = f->down.begun && (f->down.left == 0 || f->down.at == 0) &&
+		f->down.again_at == f->down.again_n && !f->down.pause;
 
-	return f->down.begun && (f->down.left == 0 || f->down.at == 0) &&
-		f->down.again_at == f->down.again_n &&
-		(w[0].n == 0 || w[0].busy) && (w[1].n == 0 || w[1].busy);
+	for (uint32_t i = 0; all && i < f->down.slots; i++) {
+		const struct want_set *w = i < 2 ? &f->sets[i] : &f->more[i - 2];
+
+		all = w->n == 0 || w->busy;
+	}
+	return all;
+}
+
+void
+folder_pause(struct folder *f, bool yes)
+{
+	f->down.pause = yes;
+}
+
+uint64_t
+folder_down_expects(const struct folder *f)
+{
+	return f->down.asked_n > 0
+		? f->down.asked / f->down.asked_n * f->down.left : 0;
 }
 
 enum err
@@ -188,19 +242,22 @@ folder_down_step(struct folder *f)
 			return e;
 		}
 	}
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < f->down.slots; i++) {
 		enum err e = ERR_END;
 
-		if (!f->sets[i].busy && !f->stopping) {
+		if (!set(f, i)->busy && !f->stopping && !f->down.pause) {
 			e = fill(f, i);
 		}
 		if (e != ERR_OK && e != ERR_END && e != ERR_AGAIN) {
 			return e;
 		}
-		busy = busy || f->sets[i].busy || e == ERR_AGAIN;
+		busy = busy || set(f, i)->busy || e == ERR_AGAIN;
 	}
-	if (busy) {
+	if (busy || f->down.pause) {
 		return ERR_AGAIN;
+	}
+	if (f->down.slots > 2) {
+		POISON(f->more, sizeof(f->more));
 	}
 	folder_arena_drop(f);
 	folder_enter(f, FOLDER_UP);
@@ -209,10 +266,10 @@ folder_down_step(struct folder *f)
 
 /* Servers answer in order, as a rule: the search begins behind the last hit. */
 static struct want *
-find(struct folder *f, uint32_t uid, struct want_set **set)
+find(struct folder *f, uint32_t uid, struct want_set **of)
 {
-	for (uint32_t i = 0; i < 2; i++) {
-		struct want_set *w = &f->sets[i];
+	for (uint32_t i = 0; i < f->down.slots; i++) {
+		struct want_set *w = set(f, i);
 
 		if (!w->busy || w->n == 0 || uid < w->m[0].uid ||
 			uid > w->m[w->n - 1].uid) {
@@ -223,7 +280,7 @@ find(struct folder *f, uint32_t uid, struct want_set **set)
 
 			w->next = at + 1 < w->n ? at + 1 : 0;
 			if (w->m[at].uid == uid) {
-				*set = w;
+				*of = w;
 				return &w->m[at];
 			}
 		}
@@ -265,8 +322,8 @@ static enum err
 arrived(struct folder *f, const struct imap_event *ev)
 {
 	const struct imap_fetch *fetch = &ev->fetch;
-	struct want_set *set = NULL;
-	struct want *w = fetch->has_uid ? find(f, fetch->uid, &set) : NULL;
+	struct want_set *of = NULL;
+	struct want *w = fetch->has_uid ? find(f, fetch->uid, &of) : NULL;
 	struct fresh_body b;
 	enum err e;
 
@@ -283,8 +340,9 @@ arrived(struct folder *f, const struct imap_event *ev)
 	if (e != ERR_OK) {
 		return e;
 	}
+	f->conn->answered = true;
 	w->got = 1;
-	set->left--;
+	of->left--;
 	if (fetch->has_flags) {
 		w->flags = (uint8_t)(fetch->flags & MAILDIR_FLAGS_SYSTEM);
 	}
@@ -297,9 +355,15 @@ arrived(struct folder *f, const struct imap_event *ev)
 static void
 set_answered(struct folder *f, const struct imap_event *ev)
 {
-	struct want_set *w = &f->sets[ev->cookie & 1];
+	struct want_set *w;
 
+	if (ev->cookie >= f->down.slots) {
+		return;
+	}
+	w = set(f, ev->cookie);
 	w->busy = false;
+	note_oldest(f);
+	f->conn->answered = true;
 	if (CFG_RESUME && w->part) {
 		folder_resume_forget(f); /* unless it was used up */
 	}

@@ -1,11 +1,14 @@
 """COMPRESS=DEFLATE against a real server, and one that does not play fair."""
 import os
 import random
+import re
 import socket
+import sys
 import zlib
 
 import pytest
 
+import hostile
 from mail import message
 from mock import Imap
 from proxy import Proxy
@@ -17,6 +20,10 @@ from test_table import (  # noqa: F401, E402
     test_new_and_gone_while_others_change,
     test_new_on_both_sides_with_every_flag, test_presence,
     test_trash_flag_alone_removes_nothing)
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "bench"))
+from line import Relay  # noqa: E402
 
 PLUGIN = """
 mail_plugins = zlib
@@ -62,8 +69,10 @@ def text_mail(b, n, folder="INBOX"):
     r = random.Random(3)
     with open(__file__) as f:
         words = f.read().split()
-    b.append_many([message("m%d" % i, text=" ".join(
-        r.choices(words, k=400))) for i in range(n)], folder)
+    bodies = [message("m%d" % i, text=" ".join(r.choices(words, k=400)))
+              for i in range(n)]
+    b.append_many(bodies, folder)
+    return sum(map(len, bodies))
 
 
 def compressed(r):
@@ -115,24 +124,98 @@ def test_no_is_no(make):
     assert number(r.text, "uncompressed that is") is None
 
 
-def test_auto_on_a_slow_line(make, server):
-    """Far away: the first sync is compressed, behind the list of folders; a
-    run that finds nothing new is not, and waits as often as without."""
+def commands(r):
+    """What was sent, without tags: all connections, in turn."""
+    return re.findall(r"C: w\d+ (.*)", r.text)
+
+
+def turns(r):
+    return r.text.split("round trips ")[1].split(",")[0]
+
+
+SHOWN = "--stats", "-d", "imap"
+
+
+def test_auto_in_the_middle_of_a_first_sync(make, server):
+    """16 Mbit/s: that is seen from the first messages, and the rest of the
+    folder is compressed. It is remembered: what comes next is from the login
+    on, but a run that finds nothing new waits as often as without."""
     w = make(tls="plain", remote={"usecompression": "auto"})
     with w.box() as b:
-        text_mail(b, 100)
-    with Proxy(server.port, delay_s=.02) as proxy:
-        w.configure(remote={"remoteport": proxy.port})
-        wire, whole = compressed(w.run("--stats"))
-        assert wire < whole / 2
-        r = w.run("--stats")
-        assert number(r.text, "uncompressed that is") is None
-        turns = r.text.split("round trips ")[1].split(",")[0]
+        text_mail(b, 1200)
+    with Relay(server.port, "16M") as relay:
+        w.configure(remote={"remoteport": relay.port})
+        r = w.run(*SHOWN)
+        wire, whole = compressed(r)
+        assert whole > 3000000 and wire < whole * .7, r
+        sent = commands(r)
+        at = sent.index("COMPRESS DEFLATE")
+        assert any("BODY.PEEK" in c for c in sent[:at]), sent
+        assert any("BODY.PEEK" in c for c in sent[at:]), sent
+        assert sent.count("COMPRESS DEFLATE") == 1
+        r = w.run(*SHOWN)
+        assert "COMPRESS DEFLATE" not in commands(r)
         w.configure(remote={"usecompression": "no"})
         w.run()  # another configuration: everything is looked at
-        r = w.run("--stats")
-        assert turns == r.text.split("round trips ")[1].split(",")[0]
+        assert turns(w.run("--stats")) == turns(r)
+        w.configure(remote={"usecompression": "auto"})
+        with w.box() as b:
+            for i in range(3):
+                b.create("n%d" % i)
+                text_mail(b, 100, "n%d" % i)
+        sent = commands(w.run(*SHOWN))
+        assert "COMPRESS DEFLATE" in sent
     w.check()
+
+
+def test_auto_far_away(make, server):
+    """Distance alone is not slow: nothing is compressed."""
+    w = make(tls="plain", remote={"usecompression": "auto"})
+    with w.box() as b:
+        for i in range(4):
+            b.create("f%d" % i)
+            text_mail(b, 300, "f%d" % i)
+    with Relay(server.port, "60") as relay:
+        w.configure(remote={"remoteport": relay.port})
+        r = w.run(*SHOWN)
+    assert "COMPRESS DEFLATE" not in commands(r), r
+    w.check()
+
+
+def test_auto_leaves_the_line_to_those_that_are_compressed(make, server):
+    """Slow, and more folders and lanes than can be compressed: the others
+    give back what they have, and nothing is fetched twice."""
+    w = make(tls="plain", remote={"usecompression": "auto"})
+    with w.box() as b:
+        size = 0
+        for i in range(8):
+            b.create("f%d" % i)
+            size += text_mail(b, 400, "f%d" % i)
+    with Relay(server.port, "16M") as relay:
+        w.configure(remote={"remoteport": relay.port})
+        r = w.run(*SHOWN)
+        wire, whole = compressed(r)
+        assert wire < whole * .6, r
+        assert commands(r).count("COMPRESS DEFLATE") == 2
+        assert whole < size * 1.15, r
+    w.check()
+
+
+@pytest.mark.parametrize("answer", [b"NO not now", b"BAD what"])
+def test_auto_refused_in_the_middle(make, answer):
+    """The folder goes on as it is."""
+    with hostile.Imap(caps=hostile.CAPS + " COMPRESS=DEFLATE") as s:
+        r = random.Random(5)
+        for i in range(400):
+            s.folders["INBOX"].add(message("m%d" % i, text="%x" % r.getrandbits(
+                24000)))
+        s.do_compress = lambda conn, cmd, out: answer
+        w = make(server=s, tls="plain", remote={"usecompression": "auto"})
+        with Relay(s.port, "8M") as relay:
+            w.configure(remote={"remoteport": relay.port})
+            r = w.run(*SHOWN)
+    assert commands(r).count("COMPRESS DEFLATE") == 1, r
+    assert len(w.local.messages()) == 400
 
 
 def test_cut_lines(make, server):
