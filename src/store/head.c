@@ -19,8 +19,8 @@
 
 #define SLOT 512u
 #define APART 4096u
-#define VERSION 3u
-#define OLDEST 2u /* in which no slot was loose */
+#define VERSION 4u
+#define OLDEST 2u /* in which no slot was loose; until 3 none was restored */
 #define NAME "head"
 
 static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'h', 'd'};
@@ -32,7 +32,7 @@ static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'h', 'd'};
 
 static const struct field fields[] = {
 	F(12, generation), F(16, uidvalidity), F(20, uidnext), F(24, messages),
-	F(28, unseen), F(32, alive), F(36, gaps), F(40, gone), F(48, modseq),
+	F(28, unseen), F(32, alive), F(36, restored), F(40, gone), F(48, modseq),
 	STAMP(56, 0), STAMP(96, 1), F(136, boot_id), F(152, fmd5),
 	F(168, identity), F(184, listed_at)};
 

@@ -22,7 +22,11 @@ struct head {
 	 * it, all of it at once; uidnext 0: none yet. modseq 0: the server has
 	 * no HIGHESTMODSEQ for this folder. */
 	uint32_t uidnext, messages, unseen;
-	uint32_t alive, gaps, gone; /* records by kind */
+	uint32_t alive, gone; /* records by kind */
+	/* The mailbox was restored from a backup: from this UID on they may be
+	 * those of other messages than the records and names say, and what is
+	 * below is to be compared; 0: it was not. */
+	uint32_t restored;
 	uint64_t modseq;
 	uint32_t listed_at; /* last listing of every message with its flags that
 			     * turned out complete: seconds since 1970 */

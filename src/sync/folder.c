@@ -186,6 +186,7 @@ folder_base(struct folder *f)
 	const struct head *h = &f->head;
 
 	if (f->table.count > 0 && !f->table.healed && h->mode == HEAD_NORMAL &&
+		h->restored == 0 &&
 		!head_due(h->listed_at, f->job->audit_s, sys_time())) {
 		f->base = (struct folder_status){h->uidvalidity, h->uidnext,
 			h->messages, h->modseq};
@@ -256,6 +257,7 @@ head_changed(const struct folder *f)
 		a->messages != b->messages || a->unseen != b->unseen ||
 		a->modseq != b->modseq || a->listed_at != b->listed_at ||
 		a->alive != b->alive || a->mode != b->mode ||
+		a->restored != b->restored ||
 		a->stamp_clean != b->stamp_clean ||
 		a->unflushed != b->unflushed ||
 		(a->stamp_clean && (memcmp(a->boot_id, b->boot_id, 16) != 0 ||
@@ -273,6 +275,11 @@ save(struct folder *f)
 	f->head.uidvalidity = f->uidvalidity;
 	if (f->agreed) {
 		f->head.mode = HEAD_NORMAL;
+	}
+	if (f->head.restored != 0 && f->phase == FOLDER_DONE &&
+		!f->incomplete && !f->stopping && !f->unproved) {
+		f->head.restored = 0; /* every message was compared */
+		f->head.modseq = f->agreed ? f->head.modseq : 0;
 	}
 	e = folder_flush(f, true);
 	if (e == ERR_OK && f->table_touched && !table_sorted(&f->table)) {

@@ -213,6 +213,7 @@ struct folder {
 	 * sides agreed on stays the one before. */
 	bool left;
 	bool agreed; /* it was written, or is what it was */
+	bool unproved; /* a file was not compared with its message */
 	bool retry;  /* SELECT again: what it was asked with is not known */
 	uint8_t back; /* on its way back to its mailbox (folder_ahead.c) */
 	/* of the join */

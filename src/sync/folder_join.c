@@ -221,13 +221,25 @@ take_local(struct folder *f, uint32_t uid, const struct rec *t,
 }
 
 static enum err
-want(struct folder *f, const struct listed *s)
+want(struct folder *f, const struct listed *s, uint32_t recno)
 {
 	struct rec r = {.uid = s->uid, .flags = s->flags, .size = s->size,
 		.state = REC_WANTED, .name.kind = NAME_NONE};
 
 	f->stats.down_todo++;
-	return folder_record(f, NO_RECORD, &r);
+	return folder_record(f, recno, &r);
+}
+
+/* Restored from a backup: the UID may be another message's than the record
+ * says. Below the first that was given anew it is so if the size tells. */
+static bool
+suspect(const struct folder *f, const struct rec *t, const struct listed *s)
+{
+	uint32_t size = s->size < TABLE_SIZE_MAX ? s->size : TABLE_SIZE_MAX;
+
+	return f->head.restored != 0 && t != NULL &&
+		(t->uid >= f->head.restored || (t->state == REC_PRESENT &&
+			size != 0 && t->size != 0 && size != t->size));
 }
 
 /* Its file was recorded and not flushed, and the system started anew: lost, and
@@ -302,7 +314,7 @@ adopt(struct folder *f, const struct plan *p, struct local *l,
 	bool known = f->job->known_validity != 0 &&
 		f->job->known_validity == f->uidvalidity;
 
-	if (own_name(l) || known) {
+	if ((own_name(l) || known) && f->head.restored == 0) {
 		f->stats.adopted++;
 		return folder_agree(f, p, l, t, s, recno);
 	}
@@ -361,7 +373,7 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	case PLAN_DELETE_REMOTE:
 		return folder_doom(f, DOOM_REMOTE, uid, recno, NULL);
 	case PLAN_WANT:
-		return want(f, s);
+		return want(f, s, recno);
 	case PLAN_DOWNLOAD:
 		f->stats.down_todo++;
 		return keep_up(f, t, s, recno);
@@ -441,6 +453,7 @@ join_uid(struct folder *f, uint32_t uid)
 	c.l_flags = l.flags & MAILDIR_FLAGS_SYSTEM;
 	c.s = take_listed(f, uid, t, &s);
 	c.s_flags = s.flags;
+	c.t = c.t && !suspect(f, t, &s);
 	sync_plan(&c, &f->policy, &plan);
 	f->left = f->left || (c.s && c.l && !f->policy.pull &&
 		plan.t_flags != c.s_flags);
@@ -458,9 +471,13 @@ join_uid(struct folder *f, uint32_t uid)
 		}
 	}
 	folder_stamp_case(f, &c, plan.act);
-	f->alive += c.t && c.state == REC_PRESENT;
-	e = act(f, &plan, &l, t, &s, uid, recno);
-	f->have_t = f->have_t && !c.t;
+	f->alive += c.state == REC_PRESENT;
+	e = act(f, &plan, &l, c.t ? t : NULL, &s, uid, recno);
+	if (e == ERR_OK && t != NULL && !c.t && t->state != REC_GONE &&
+		(plan.act == PLAN_NONE || plan.act == PLAN_NEW)) {
+		e = folder_doom(f, DOOM_FORGET, uid, recno, NULL);
+	}
+	f->have_t = f->have_t && t == NULL;
 	return e;
 }
 

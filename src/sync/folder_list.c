@@ -29,7 +29,7 @@ void
 folder_list_begin(struct folder *f)
 {
 	const struct folder_status *b = &f->base;
-	bool full = f->list.full;
+	bool full = f->list.full || f->head.restored != 0;
 
 	memset(&f->list, 0, sizeof(f->list));
 	f->list.full = full;

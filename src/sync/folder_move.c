@@ -81,7 +81,7 @@ source_open(struct folder *f, const char *name, const char *fmd5,
 	}
 	BUF_INIT(&b, s->fmd5);
 	if (head_load(s->dir, &s->head) == ERR_OK &&
-		s->head.uidvalidity != 0) {
+		s->head.uidvalidity != 0 && s->head.restored == 0) {
 		buf_hex(&b, s->head.fmd5, 16);
 	}
 	if (strcmp(buf_cstr(&b), fmd5) == 0 &&

@@ -156,6 +156,9 @@ part(struct folder *f, struct proof *p)
 	if (e == ERR_OK && f->policy.pull) {
 		f->stats.down_todo++;
 		e = folder_record(f, p->recno, &r);
+	} else if (e == ERR_OK && p->recno != NO_RECORD) {
+		r.state = REC_HELD; /* not removed by anybody */
+		e = folder_record(f, p->recno, &r);
 	}
 	return e;
 }
@@ -171,6 +174,7 @@ decide(struct folder *f, struct proof *p)
 	bool same = false;
 	enum err e;
 
+	f->unproved |= !p->got;
 	if (!p->got) {
 		folder_message_failed(f, p->s.uid,
 			"the server did not prove it to be the file that is "
@@ -179,6 +183,7 @@ decide(struct folder *f, struct proof *p)
 	}
 	e = agrees(f, p, &same);
 	if (e == ERR_NOENT) {
+		f->unproved = true;
 		return ERR_OK; /* renamed meanwhile: next run */
 	}
 	if (e != ERR_OK || !same) {

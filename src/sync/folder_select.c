@@ -92,9 +92,27 @@ folder_select_begin(struct folder *f)
 						   : send_select(f);
 }
 
+/* From this UID on records and names are not believed, until a run has
+ * compared them with the messages that are there now. */
+static enum err
+restored(struct folder *f, uint32_t from)
+{
+	struct head h = f->old_head;
+
+	if (f->head.restored != 0 && f->head.restored <= from) {
+		return ERR_OK;
+	}
+	f->head.restored = h.restored = from;
+	return f->job->dry_run ? ERR_OK : head_save(f->job->state, &h, true);
+}
+
 static enum err
 check_validity(struct folder *f)
 {
+	uint32_t next = f->head.uidnext > f->table.last_uid
+		? f->head.uidnext : f->table.last_uid + 1;
+	enum err e = ERR_OK;
+
 	if (f->uidvalidity == 0) {
 		return err_set(ERR_UNSUPPORTED,
 			"the server gives no UIDVALIDITY, without which nothing "
@@ -108,13 +126,28 @@ check_validity(struct folder *f)
 			f->head.uidvalidity, f->uidvalidity);
 	}
 	if (f->head.uidvalidity != 0 && f->has_uidnext &&
-		f->uidnext < f->head.uidnext) {
-		return err_set(ERR_UIDVALIDITY,
+		f->uidnext < next) {
+		e = restored(f, f->uidnext);
+		return e != ERR_OK ? e : err_set(ERR_UIDVALIDITY,
 			"the server's next UID went back from %u to %u: it was "
-			"restored from a backup; the folder was left alone on "
-			"both sides", f->head.uidnext, f->uidnext);
+			"restored from a backup; the folder is left alone on "
+			"both sides until it has come there again", next,
+			f->uidnext);
 	}
-	return ERR_OK;
+	if (f->head.uidvalidity != 0 && f->modseq != 0 &&
+		f->modseq < f->head.modseq) {
+		e = restored(f, FOLDER_UID_MAX);
+		f->retry = f->list.kind != LIST_WINDOWS;
+	}
+	if (e == ERR_OK && f->head.restored != 0) {
+		f->policy.pull_deletes = f->policy.push_deletes = false;
+		if (f->pass == 0) {
+			log_msg(LOG_WARN, "%s: restored from a backup? All is "
+				"compared; deletions wait for the next run",
+				f->job->title);
+		}
+	}
+	return e;
 }
 
 static void
@@ -213,7 +246,7 @@ folder_select_step(struct folder *f)
 		folder_list_end(f);
 		return folder_select_begin(f);
 	}
-	if (!f->select_done) {
+	if (!f->select_done || f->retry) {
 		return ERR_AGAIN;
 	}
 	if (!journal_empty(&f->journal) && !f->job->dry_run) {

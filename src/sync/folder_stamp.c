@@ -88,7 +88,8 @@ folder_stamp_begin(struct folder *f)
 	maildir_watch(&f->box);
 	f->stamp.usable = maildir_stamp(&f->box, &f->stamp.first) == ERR_OK;
 	f->stamp.recorded = f->stamp.usable && same(f, &f->stamp.first) &&
-		!f->table.healed && count(f, &n) && n == f->head.alive;
+		f->head.restored == 0 && !f->table.healed && count(f, &n) &&
+		n == f->head.alive;
 	f->stamp.first_old = f->stamp.usable && !f->stamp.recorded &&
 		!watched(f) && past_grain(f, &f->stamp.first, &wait);
 }

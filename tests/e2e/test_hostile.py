@@ -288,7 +288,8 @@ def test_answers(case, name):
     c.disturb()
     c.s.edit = edit
     c.run(codes)
-    c.heal()
+    # As if restored from a backup: then no absence is a deletion.
+    c.heal({**END, "m2": "", "m4": ""} if name == "uidnext-back" else END)
 
 
 # Faults in what is done: take(conn, cmd) before the command acts, and edits

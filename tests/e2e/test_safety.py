@@ -3,12 +3,15 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
+from hostile import Imap
 from mail import lf, message, subject
 from mock import Server
+from wherry import Wherry
 
 
 def fill(b, n, folder="INBOX"):
@@ -492,3 +495,71 @@ def test_folder_that_could_not_be_read_once(w, workdir):
         assert "is gone" not in r.text, at
     w.run()
     w.check()
+
+
+def once(w, there, want):
+    """Each of them on both sides, once, under one UID."""
+    uids = {subject(m.body): m.uid for m in there}
+    assert sorted(subject(m.body) for m in there) == sorted(want)
+    here = w.local.messages()
+    assert sorted(subject(m.body) for m in here) == sorted(want)
+    assert {subject(m.body): m.uid for m in here} == uids
+
+
+def test_restored_and_grown(workdir):
+    """From a backup, and then other mail got the UIDs that were lost: what is
+    here of those is kept and goes up, and nothing done to it here is done to
+    the others, neither a flag nor a deletion."""
+    with Imap() as s:
+        inbox = s.folders["INBOX"]
+        for i in range(10):
+            inbox.add(message("m%d" % i))
+        w = Wherry(workdir, s, "u", tls="plain")
+        w.run()
+        del inbox.mails[6:]
+        inbox.uidnext = 7
+        for i in range(3):
+            r = w.run(code=2)
+            assert "backup" in r.text and len(w.local.files()) == 10
+            inbox.add(message("other%d" % i))
+        os.unlink(w.local.find("m8"))
+        os.unlink(w.local.find("m1"))
+        w.local.reflag(w.local.find("m9"), "+F")
+        while inbox.uidnext <= 12:
+            inbox.add(message("other%d" % (inbox.uidnext - 7)))
+        w.run()
+        others = ["other%d" % i for i in range(6)]
+        kept = ["m%d" % i for i in (0, 2, 3, 4, 5, 6, 7, 9)]
+        assert not any("\\Flagged" in m.flags for m in inbox.mails
+                       if subject(m.body).startswith("o"))
+        for _ in range(2):
+            w.run()
+        once(w, inbox.mails, kept + others)
+
+
+def test_restored_behind_our_back(make, servers):
+    """The same between two runs, so that only HIGHESTMODSEQ went back: sizes
+    tell."""
+    w = make(server=servers(storage="maildir"))
+    home, saved = w.server.home(w.user), os.path.join(w.dir, "saved")
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(6))
+    w.sync()
+    subprocess.run(["cp", "-a", home, saved], check=True)
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(6, 10))
+        for i in range(40):
+            b.store(1, "-+"[i % 2] + "S")
+    w.sync()
+    shutil.rmtree(home)
+    subprocess.run(["cp", "-a", saved, home], check=True)
+    with w.box() as b:
+        b.append_many(message("other%d" % i, 100 + 70 * i)
+                      for i in range(6))
+    os.unlink(w.local.find("m8"))
+    w.run()
+    w.run()
+    with w.box() as b:
+        once(w, b.messages(), ["m%d" % i for i in range(10) if i != 8] +
+             ["other%d" % i for i in range(6)])
+    w.quiet()

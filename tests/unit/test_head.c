@@ -26,7 +26,7 @@ sample(void)
 	h.messages = 5;
 	h.unseen = 6;
 	h.alive = 7;
-	h.gaps = 8;
+	h.restored = 8;
 	h.gone = 9;
 	h.modseq = 0x7fffffffffffffffu;
 	h.listed_at = 0xf1020304;
@@ -58,7 +58,7 @@ same(const struct head *a, const struct head *b)
 	assert_int_equal(a->messages, b->messages);
 	assert_int_equal(a->unseen, b->unseen);
 	assert_int_equal(a->alive, b->alive);
-	assert_int_equal(a->gaps, b->gaps);
+	assert_int_equal(a->restored, b->restored);
 	assert_int_equal(a->gone, b->gone);
 	assert_true(a->modseq == b->modseq);
 	assert_int_equal(a->listed_at, b->listed_at);
@@ -127,8 +127,9 @@ test_bytes(void **st)
 	assert_int_equal(head_save(dir.dir, &h, true), ERR_OK);
 	assert_int_equal(scratch_read(&dir, "head", p, sizeof(p)),
 	    sizeof(p));
-	assert_memory_equal(p + APART, "WHERRYhd\x03\0\0\0\x01\0\0\0", 16);
+	assert_memory_equal(p + APART, "WHERRYhd\x04\0\0\0\x01\0\0\0", 16);
 	assert_int_equal(le_get32(p + APART + 16), h.uidvalidity);
+	assert_int_equal(le_get32(p + APART + 36), h.restored);
 	assert_int_equal(le_get32(p + APART + 40), h.gone);
 	assert_int_equal(p[APART + 44], HEAD_REMAP);
 	assert_int_equal(p[APART + 45], 1);
@@ -354,7 +355,8 @@ test_foreign(void **st)
 	static const struct {
 		unsigned at;
 		uint8_t value;
-	} wrong[] = {{0, 'w'}, {8, 1}, {11, 1}, {12, 2}, {44, 3}, {45, 2}};
+	} wrong[] = {{0, 'w'}, {8, 1}, {8, 5}, {11, 1}, {12, 2}, {44, 3},
+	    {45, 2}};
 	uint8_t p[APART + SLOT];
 	struct head h;
 
