@@ -161,7 +161,7 @@ open_box(struct folder *f)
 	f->sync_each = e == ERR_OK &&
 		(f->job->durability == FOLDER_ALWAYS ||
 			(f->job->durability == FOLDER_BATCH &&
-				!fs_sync_all_trusted(f->box.top)));
+				!fs_sync_all_trusted(f->box.tmp)));
 	f->foreign = e != ERR_OK || !maildir_trusted(&f->box, false);
 	f->box.infosep = f->job->infosep;
 	return e;

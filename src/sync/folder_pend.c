@@ -185,7 +185,7 @@ make_durable(struct folder *f, bool others)
 		return ERR_OK;
 	}
 	if (!f->sync_each && f->pend_n >= FOLDER_SYNCFS_FROM) {
-		e = fs_sync_all(f->box.top,
+		e = fs_sync_all(f->box.tmp,
 			(int64_t)f->pend_n * CFG_SYNCFS_MS);
 		f->sync_start = e == ERR_UNSUPPORTED;
 	}

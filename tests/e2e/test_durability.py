@@ -121,3 +121,22 @@ def test_both_ways_on_a_disk(disk, mode):
         os.unlink(p)
     w.sync()
     w.quiet()
+
+
+def test_folders_on_another_disk(disk, make):
+    """new/, cur/ and tmp/ are links to another file system than the folder's
+    own: that one is flushed."""
+    w = make(general={"fsync": "batch"})  # in memory
+    other = disk().dir
+    w.run()
+    for sub in ("cur", "new", "tmp"):
+        shutil.move(w.local.path("INBOX", sub), os.path.join(other, sub))
+        os.symlink(os.path.join(other, sub), w.local.path("INBOX", sub))
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(40))
+    lines = trace(w)
+    w.check()
+    where = [lines[i] for i in flushes(lines)]
+    assert any(re.search("<%s[/>]" % other, s) for s in where), where
+    assert not any(s.startswith("syncfs") and other not in s
+                   for s in where), where
