@@ -39,9 +39,11 @@ folder_fresh_send(struct folder *f)
 	}
 	folder_fetch_range(f, lo, lo + CFG_FRESH - 1);
 	imap_text(f->conn, " (UID INTERNALDATE BODY.PEEK[])");
+	e = imap_end(f->conn, CFG_SET_BYTES);
+	/* Who was ahead and wrong has nothing on the line. */
+	f->early.busy = e == ERR_OK;
 	f->early.lo = lo;
-	f->early.busy = true;
-	return imap_end(f->conn, CFG_SET_BYTES);
+	return e;
 }
 
 bool
