@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "config.h"
 
 enum cli_verb { CLI_SYNC, CLI_SHOW_CERT, CLI_HELP, CLI_VERSION, CLI_ABOUT };
 
@@ -23,5 +24,8 @@ struct cli {
 /* ERR_USAGE with detail. */
 enum err cli_parse(struct cli *c, int argc, char **argv);
 extern const char cli_help[];
+/* Where a person finds the options. */
+#define CLI_OPTIONS (CFG_HELP ? "wherry -h shows the options" \
+			      : "the manual page has the options")
 
 #endif

@@ -42,7 +42,7 @@ struct run {
 static int
 usage(enum err e)
 {
-	log_msg(LOG_ERROR, "%s (wherry -h shows the options)", err_detail());
+	log_msg(LOG_ERROR, "%s (%s)", err_detail(), CLI_OPTIONS);
 	(void)e;
 	return EXIT_USAGE;
 }

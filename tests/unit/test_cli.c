@@ -219,6 +219,7 @@ help_is_true(void **unused)
 		}
 		assert_int_equal(parse(line), known ? ERR_OK : ERR_USAGE);
 	}
+	assert_true((strstr(CLI_OPTIONS, "-h") != NULL) == CFG_HELP);
 	for (const char *p = cli_help; *p != '\0';) { /* fits a terminal */
 		size_t n = strcspn(p, "\n");
 
