@@ -19,7 +19,7 @@ enum { CHECK, READ, LOOK, MARK, EXPUNGE, MARKED, SEARCHED, EXPUNGED, RECORD };
 
 struct candidate {
 	uint32_t uid, recno;
-	bool back;
+	bool back, shown;
 };
 
 static struct candidate *
@@ -311,6 +311,9 @@ marked(struct folder *f)
 		return ERR_OK;
 	}
 	f->del.others = false;
+	for (uint32_t i = 0; i < f->del.n; i++) {
+		candidates(f)[i].shown = candidates(f)[i].back;
+	}
 	return simple(f, "UID SEARCH DELETED", 2, SEARCHED);
 }
 
@@ -320,10 +323,14 @@ searched(struct folder *f)
 	if (f->del.busy > 0) {
 		return ERR_AGAIN;
 	}
+	for (uint32_t i = 0; i < f->del.n; i++) {
+		/* An answer that lacks ours may lack those of others. */
+		f->del.others |= !candidates(f)[i].shown;
+	}
 	if (f->del.others) {
 		f->del.expunged = false;
-		log_msg(LOG_INFO, "%s: other messages are marked \\Deleted "
-			"too and the server has no UIDPLUS; ours stay marked",
+		log_msg(LOG_INFO, "%s: other messages may be \\Deleted too "
+			"and the server has no UIDPLUS; ours stay marked",
 			f->job->title);
 		f->del.step = RECORD;
 		return ERR_OK;
@@ -399,6 +406,9 @@ folder_delete_event(struct folder *f, const struct imap_event *ev)
 		struct candidate *c = find(f, ev->lo);
 
 		f->del.others = f->del.others || c == NULL || c->back;
+		if (c != NULL) {
+			c->shown = true;
+		}
 		return ERR_OK;
 	}
 	if (ev->kind != IMAP_EV_TAGGED) {

@@ -520,6 +520,23 @@ def test_no_uidplus_others_marked(case):
     assert b" EXPUNGE" not in c.s.received
 
 
+@pytest.mark.parametrize("answer", [
+    b"", b"* SEARCH\r\n", b"* SEARCH 5 5\r\n", b"* ESEARCH UID ALL 5,11\r\n"])
+def test_search_that_lacks_ours(case, answer):
+    """What was just marked is not in the answer: so it is no evidence that
+    nobody else marked anything."""
+    c = case(caps="IMAP4rev1 AUTH=PLAIN LITERAL+")
+    c.fill()
+    c.inbox.mails[10].flags.add("\\Deleted")
+    for name in ("m4", "m6"):  # UIDs 5 and 7
+        os.unlink(c.w.local.find(name))
+    c.s.edit = on("UID SEARCH", lambda cmd, out: [answer, out[-1]])
+    c.w.run(code=(0, 1))
+    assert b"UID SEARCH DELETED" in c.s.received
+    assert b" EXPUNGE" not in c.s.received
+    assert {"m4", "m6", "m10"} <= {n for n, _ in c.there()}
+
+
 # The end of the connection, at every command.
 
 @pytest.mark.parametrize("when,how", [
