@@ -45,6 +45,9 @@ enum err net_connected(int fd);
 /* ERR_OK with *n > 0; ERR_AGAIN; ERR_END (peer closed, read only);
  * ERR_NET. Never SIGPIPE. */
 enum err net_read(int fd, void *p, size_t cap, size_t *n);
+/* The same; what is there beyond cap goes into more, *n counts both. */
+enum err net_read_on(int fd, void *p, size_t cap, void *more, size_t more_cap,
+	size_t *n);
 enum err net_write(int fd, const void *p, size_t len, size_t *n);
 void net_close(int *fd);
 

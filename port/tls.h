@@ -55,11 +55,12 @@ enum err tls_handshake(struct tls *t);
 /* After a failed handshake: a new connection to the same server may work at
  * once (a known flaw of the library was met and is avoided from now on). */
 bool tls_retry(const struct tls *t);
+/* tls_read: ERR_AGAIN may be a guess that nothing is there: wait, ask again. */
 enum err tls_read(struct tls *t, void *p, size_t cap, size_t *n);
 enum err tls_write(struct tls *t, const void *p, size_t len, size_t *n);
 /* NET_IN and/or NET_OUT that the last ERR_AGAIN waits for. */
 int tls_want(const struct tls *t);
-/* Plain bytes that tls_read() can give without the socket. */
+/* tls_read() has something to go on with that is not in the socket any more. */
 bool tls_pending(const struct tls *t);
 /* Sends close_notify if it can without waiting; frees the slot. */
 void tls_close(struct tls **t);

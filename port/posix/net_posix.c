@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -132,13 +133,15 @@ net_connected(int fd)
 
 /* read(), not recv(): the output of a command is read with it too. */
 enum err
-net_read(int fd, void *p, size_t cap, size_t *n)
+net_read_on(int fd, void *p, size_t cap, void *more, size_t more_cap,
+	size_t *n)
 {
+	struct iovec to[2] = {{p, cap}, {more, more_cap}};
 	ssize_t r;
 
 	*n = 0;
 	do {
-		r = read(fd, p, cap);
+		r = readv(fd, to, more_cap > 0 ? 2 : 1);
 	} while (r < 0 && errno == EINTR);
 	if (r > 0) {
 		*n = (size_t)r;
@@ -151,6 +154,12 @@ net_read(int fd, void *p, size_t cap, size_t *n)
 		return ERR_AGAIN;
 	}
 	return posix_net_fail("read");
+}
+
+enum err
+net_read(int fd, void *p, size_t cap, size_t *n)
+{
+	return net_read_on(fd, p, cap, NULL, 0, n);
 }
 
 enum err

@@ -121,7 +121,7 @@ pull(struct tls *t)
 		t->want = 0;
 		return ERR_AGAIN;
 	}
-	e = net_read(t->fd, p, n, &got);
+	e = tls_ahead_read(&t->ahead, t->fd, p, n, &got);
 	if (e == ERR_AGAIN) {
 		t->want = NET_IN;
 	} else if (e == ERR_OK) {
@@ -339,10 +339,13 @@ tls_want(const struct tls *t)
 bool
 tls_pending(const struct tls *t)
 {
+	const br_ssl_engine_context *engine = &t->client.eng;
 	size_t n;
 
 	return t->state == TLS_UP &&
-		br_ssl_engine_recvapp_buf(&t->client.eng, &n) != NULL;
+		(br_ssl_engine_recvapp_buf(engine, &n) != NULL ||
+			(t->ahead.n > 0 && /* and it can be taken now */
+				br_ssl_engine_recvrec_buf(engine, &n) != NULL));
 }
 
 void

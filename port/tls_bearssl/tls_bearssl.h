@@ -22,6 +22,7 @@ struct tls {
 	int want;
 	size_t written; /* bytes of a write that are not all on their way */
 	const struct tls_verify *verify;
+	struct tls_ahead ahead;
 
 	/* the chain, as far as it has come */
 	enum err verdict;  /* ERR_OK as long as nothing speaks against it */

@@ -28,6 +28,22 @@ enum err tls_no_slot(void);
 /* Clears keys; not to be left out by an optimizing compiler. */
 void tls_wipe(void *p, size_t n);
 
+/* ---- what comes ---- */
+
+/* Both libraries ask for the five bytes before a record and then for the rest
+ * of it. What is behind that in the socket is read along, so that a record
+ * costs one call; and who got less than there was room for has seen the end of
+ * it, and asks again only after he waited. */
+struct tls_ahead {
+	uint8_t at, n;
+	bool dry;
+	char bytes[96];
+};
+/* As net_read(), but ERR_AGAIN may come before anybody asked the socket. Never
+ * while bytes lie here. */
+enum err tls_ahead_read(struct tls_ahead *a, int fd, void *p, size_t cap,
+	size_t *n);
+
 /* ---- offers ---- */
 
 #define TLS_SUITES 20

@@ -175,7 +175,7 @@ receive_some(void *user, unsigned char *p, size_t n)
 {
 	struct tls *t = user;
 	size_t got;
-	enum err e = net_read(t->fd, p, n, &got);
+	enum err e = tls_ahead_read(&t->ahead, t->fd, p, n, &got);
 
 	if (e == ERR_AGAIN) {
 		return MBEDTLS_ERR_SSL_WANT_READ;
@@ -478,7 +478,8 @@ tls_want(const struct tls *t)
 bool
 tls_pending(const struct tls *t)
 {
-	return t->state == TLS_UP && mbedtls_ssl_get_bytes_avail(&t->ssl) > 0;
+	return t->state == TLS_UP && (t->ahead.n > 0 ||
+		mbedtls_ssl_get_bytes_avail(&t->ssl) > 0);
 }
 
 void

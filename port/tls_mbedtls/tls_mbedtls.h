@@ -18,6 +18,7 @@ struct tls {
 	bool again;   /* tls_retry() */
 	size_t retry; /* bytes of the write that has to be repeated */
 	const struct tls_verify *verify;
+	struct tls_ahead ahead;
 	mbedtls_ssl_context ssl;
 	mbedtls_ssl_config conf;
 };

@@ -191,6 +191,31 @@ connect_read_write(void **state)
 	close(l);
 }
 
+/* What is behind the first bytes comes along, into another place. */
+static void
+read_in_two_places(void **state)
+{
+	char have[4], more[4];
+	int s[2];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+		s), 0);
+	assert_int_equal(net_read_on(s[0], have, 2, more, 4, &n), ERR_AGAIN);
+	assert_int_equal(write(s[1], "abcdefghi", 9), 9);
+	assert_int_equal(net_read_on(s[0], have, 2, more, 4, &n), ERR_OK);
+	assert_int_equal(n, 6);
+	assert_memory_equal(have, "ab", 2);
+	assert_memory_equal(more, "cdef", 4);
+	assert_int_equal(net_read_on(s[0], have, 4, more, 4, &n), ERR_OK);
+	assert_int_equal(n, 3);
+	assert_memory_equal(have, "ghi", 3);
+	close(s[1]);
+	assert_int_equal(net_read_on(s[0], have, 4, more, 4, &n), ERR_END);
+	close(s[0]);
+}
+
 static void
 nobody_listens(void **state)
 {
@@ -759,6 +784,7 @@ main(void)
 		cmocka_unit_test(names_by_a_child),
 		cmocka_unit_test(loopback_is_told),
 		cmocka_unit_test(connect_read_write),
+		cmocka_unit_test(read_in_two_places),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(sockets),
 		cmocka_unit_test(end_of_stream),

@@ -957,7 +957,11 @@ reads_while_a_write_is_stuck(void **state)
 		stuck = stuck == 0 ? sys_now_ms() : stuck;
 		usleep(1000);
 	}
-	assert_int_equal(tls_read(s.tls, have, sizeof(have), &n), ERR_OK);
+	e = tls_read(s.tls, have, sizeof(have), &n);
+	if (e == ERR_AGAIN) { /* it knew of nothing: asked after a wait */
+		e = tls_read(s.tls, have, sizeof(have), &n);
+	}
+	assert_int_equal(e, ERR_OK);
 	assert_true(n > 0);
 }
 

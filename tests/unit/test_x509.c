@@ -11,6 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "base/codec.h"
 #include "config.h"
 #include "guard.h"
@@ -494,6 +497,48 @@ hosts(void **state)
 	assert_int_equal(ip.n, 16);
 }
 
+/* Not certificates, but what both libraries read through: the parts of a
+ * record, of any size, and the socket is asked no oftener than need be. */
+static void
+read_ahead(void **state)
+{
+	static const char sent[] = "head1a body that is longer than what is "
+		"read ahead of it, so that its end comes with the next call, "
+		"as most do: head2body";
+	struct tls_ahead a = {0};
+	char got[sizeof(sent)];
+	size_t n, at = 0;
+	int s[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+		s), 0);
+	assert_int_equal(tls_ahead_read(&a, s[0], got, 5, &n), ERR_AGAIN);
+	assert_int_equal(write(s[1], sent, sizeof(sent)), sizeof(sent));
+	assert_int_equal(tls_ahead_read(&a, s[0], got, 5, &n), ERR_OK);
+	assert_int_equal(n, 5);
+	assert_int_equal(a.n, sizeof(a.bytes));
+	for (at = 5; at < sizeof(sent); at += n) {
+		size_t want = at % 7 + 1;
+
+		want = want < sizeof(sent) - at ? want : sizeof(sent) - at;
+		assert_int_equal(tls_ahead_read(&a, s[0], got + at, want, &n),
+			ERR_OK);
+		assert_true(n > 0 && n <= want);
+	}
+	assert_memory_equal(got, sent, sizeof(sent));
+	/* that it was the last is known; what comes later is asked for */
+	assert_true(a.dry);
+	assert_int_equal(write(s[1], "x", 1), 1);
+	assert_int_equal(tls_ahead_read(&a, s[0], got, 5, &n), ERR_AGAIN);
+	assert_int_equal(tls_ahead_read(&a, s[0], got, 5, &n), ERR_OK);
+	assert_int_equal(n, 1);
+	close(s[1]);
+	assert_int_equal(tls_ahead_read(&a, s[0], got, 5, &n), ERR_AGAIN);
+	assert_int_equal(tls_ahead_read(&a, s[0], got, 5, &n), ERR_END);
+	close(s[0]);
+}
+
 int
 main(void)
 {
@@ -509,6 +554,7 @@ main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(offers),
 		cmocka_unit_test(hosts),
+		cmocka_unit_test(read_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
