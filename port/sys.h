@@ -10,10 +10,8 @@
 
 #include "base/err.h"
 
-int64_t sys_now_ms(void);     /* monotonic */
-int64_t sys_time(void);	      /* seconds since 1970 UTC */
-int64_t sys_time_ms(void);    /* the same clock, in milliseconds */
-uint32_t sys_pid(void);
+int64_t sys_now_ms(void); /* monotonic, milliseconds */
+int64_t sys_time(void);	  /* seconds since 1970 UTC */
 const char *sys_getenv(const char *name); /* NULL if unset */
 /* Home directory ($HOME, else passwd: CFG_PASSWD), NUL-terminated into p; ERR_NOENT. */
 enum err sys_home(char *p, size_t cap);

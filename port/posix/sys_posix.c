@@ -33,23 +33,6 @@ sys_time(void)
 	return (int64_t)time(NULL);
 }
 
-int64_t
-sys_time_ms(void)
-{
-	struct timespec t;
-
-	if (clock_gettime(CLOCK_REALTIME, &t) != 0) {
-		return sys_time() * 1000;
-	}
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-uint32_t
-sys_pid(void)
-{
-	return (uint32_t)getpid();
-}
-
 const char *
 sys_getenv(const char *name)
 {

@@ -80,8 +80,8 @@ enum err account_begin(struct account *a, struct conf *conf, const char *name,
 /* ERR_OK progress, ERR_AGAIN wait for account_poll(), ERR_END it is done (what
  * it amounts to went to outcome). */
 enum err account_step(struct account *a, int64_t now_ms);
-/* Adds what it waits for to p[], returns how many (ACCOUNT_POLLS at most). */
-#define ACCOUNT_POLLS CFG_CONNECTIONS
+/* Adds what it waits for to p[], returns how many: one for each of its
+ * connections, or one before it has any. */
 size_t account_poll(const struct account *a, struct net_poll *p,
 	int64_t *deadline_ms);
 void account_stop(struct account *a); /* between two messages */

@@ -102,18 +102,6 @@ span_find(struct span a, char c)
 }
 
 int
-span_cmp(struct span a, struct span b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int d = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	if (d != 0) {
-		return d;
-	}
-	return a.n < b.n ? -1 : a.n > b.n;
-}
-
-int
 span_word(struct span a, const char *words)
 {
 	struct span rest = span_of(words);

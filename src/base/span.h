@@ -25,7 +25,6 @@ struct span span_trim(struct span a);		  /* blanks, tabs, CR, LF */
 struct span span_from(struct span a, size_t at);  /* a[at..], clipped */
 struct span span_upto(struct span a, size_t n);   /* a[..n], clipped */
 size_t span_find(struct span a, char c);	  /* index, or a.n */
-int span_cmp(struct span a, struct span b);	  /* as memcmp, shorter first */
 
 /* A list of words in one string, each but the last with a blank behind it: the
  * index of the one that a is (ASCII case folded), or -1; and the i-th, which

@@ -71,8 +71,8 @@ enc_header(const struct catalog *c, uint8_t p[HEADER])
 	if (w->valid) {
 		p[16] = (uint8_t)(VALID | (w->stamped ? ROOT_STAMPED : 0));
 	}
-	fields_put(header_fields, w->valid ? sizeof(header_fields) /
-		sizeof(header_fields[0]) : ALWAYS, c, p);
+	fields_put(header_fields, w->valid ? FIELDS_N(header_fields) : ALWAYS,
+		c, p);
 	fields_seal(p, HEADER);
 }
 

@@ -18,7 +18,8 @@ struct field {
 #define FIELD(at, type, member) \
 	{at, (uint16_t)offsetof(type, member), \
 		(uint16_t)sizeof(((type *)0)->member)}
-#define FIELDS(list) list, sizeof(list) / sizeof((list)[0])
+#define FIELDS_N(list) (sizeof(list) / sizeof((list)[0]))
+#define FIELDS(list) list, FIELDS_N(list)
 
 /* From and to a struct; s and p must not overlap. */
 void fields_put(const struct field *f, size_t n, const void *s, uint8_t *p);

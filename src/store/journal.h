@@ -47,8 +47,8 @@ enum err journal_add(struct journal *j, const struct intent *i);
 enum err journal_commit(struct journal *j);
 /* at: 0 at first; moves on. ERR_END at the end or the first bad line. */
 enum err journal_read(struct journal *j, uint64_t *at, struct intent *out);
-/* Empties it. Not durably: a power cut may bring back what was settled, all of
- * it or a part, until the next journal_commit(). */
+/* Empties it. If that is not to be durable, a power cut may bring back what was
+ * settled, all of it or a part, until the next journal_commit(). */
 enum err journal_clear(struct journal *j, bool durable);
 
 #endif

@@ -314,7 +314,7 @@ again(struct folder *f)
 	memset(&f->del, 0, sizeof(f->del));
 	f->up.fd = FS_NONE;
 	f->list.full = f->incomplete;
-	f->incomplete = f->join_done = f->distrust = false;
+	f->incomplete = f->distrust = false;
 	return folder_select_begin(f);
 }
 

@@ -218,7 +218,7 @@ struct folder {
 	uint8_t back; /* on its way back to its mailbox (folder_ahead.c) */
 	/* of the join */
 	bool have_s, have_l, have_t, end_s, end_l, end_t;
-	bool local_sorting, scan_open, join_done;
+	bool local_sorting, scan_open;
 
 	/* what SELECT said */
 	uint32_t uidvalidity, uidnext, exists, permanent;

@@ -28,7 +28,6 @@ folder_join_begin(struct folder *f)
 	f->join_records = f->table.count;
 	f->list.seen = 0;
 	f->proof.n = 0;
-	f->join_done = false;
 	f->stats.down_todo = f->stats.down;
 	table_read_begin(&f->reader, &f->table, 0, f->join_records,
 		f->table_buf, sizeof(f->table_buf));
@@ -504,7 +503,6 @@ finish(struct folder *f)
 
 	folder_local_end(f);
 	folder_list_end(f);
-	f->join_done = true;
 	f->incomplete = f->incomplete || !adds_up(f);
 	if (sync_plan_too_many(f->renewed, f->alive) && f->policy.push) {
 		return err_set(ERR_GUARD,

@@ -45,7 +45,6 @@ end_field(struct sync_key *k)
 	h ^= h >> 33;
 	k->sum += h;
 	k->field = 0;
-	k->any = true;
 }
 
 static void

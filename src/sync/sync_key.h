@@ -16,7 +16,7 @@
 struct sync_key {
 	uint64_t sum, field;
 	uint32_t state, name_n;
-	bool blank, any, message_id;
+	bool blank, message_id;
 	char name[12];
 };
 

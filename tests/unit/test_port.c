@@ -495,17 +495,15 @@ standard_descriptors(void **state)
 static void
 clocks(void **state)
 {
-	int64_t a, s, ms;
+	int64_t a, s;
 
 	(void)state;
 	net_poll(NULL, 0, 0); /* a signal of the tests before, if any */
 	a = sys_now_ms();
 	s = sys_time();
-	ms = sys_time_ms();
 	net_poll(NULL, 0, 30);
 	assert_in_range(sys_now_ms() - a, 29, 20000);
-	assert_in_range(ms / 1000 - s, 0, 20);
-	assert_in_range(sys_time_ms() - ms, 29, 20000);
+	assert_in_range(sys_time() - s, 0, 20);
 }
 
 /* Everything is written, also where somebody set O_NONBLOCK; what cannot be
@@ -550,7 +548,6 @@ system_facts(void **state)
 
 	(void)state;
 	assert_true(sys_time() > 1600000000);
-	assert_int_equal(sys_pid(), getpid());
 	sys_usage(&u);
 	assert_in_range(u.peak_kib, 100, 1 << 24);
 	setenv("HOME", "/home/somebody", 1);
