@@ -93,7 +93,8 @@ conf_open(struct conf *c, struct conf_work *w, const char *path)
 	bool secret;
 	enum err e;
 
-	memset(c, 0, sizeof(*c));
+	memset(c, 0, offsetof(struct conf, path));
+	c->path[0] = '\0';
 	c->w = w;
 	c->fd = FS_NONE;
 	if (path == NULL) {
@@ -126,9 +127,15 @@ conf_open(struct conf *c, struct conf_work *w, const char *path)
 void
 conf_lend(struct conf *c, struct conf_work *w)
 {
-	if (c->w != NULL) {
-		memset(c->w, 0, sizeof(*c->w)); /* passwords came through */
+	size_t most = c->most < CFG_VALUE ? c->most : CFG_VALUE;
+
+	if (c->w != NULL) { /* passwords came through: as far as texts went */
+		memset(c->w->work, 0, most);
+		memset(c->w->work + CFG_VALUE - c->deep, 0, c->deep);
+		memset(c->w->io, 0, sizeof(c->w->io));
+		memset(c->w->value, 0, most);
 	}
+	c->most = c->deep = 0;
 	c->w = w;
 }
 
@@ -179,6 +186,9 @@ push(struct expand *x, const char *key, uint32_t *line)
 		return bad(x, "%(...)s deeper than 10, or in a circle");
 	}
 	x->at = end - n;
+	if (CFG_VALUE - x->at > c->deep) {
+		c->deep = CFG_VALUE - x->at;
+	}
 	memmove(c->w->work + x->at, c->w->work, n);
 	x->ends[x->depth++] = end;
 	return ERR_OK;

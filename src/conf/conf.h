@@ -19,8 +19,8 @@
 /* Nothing in it lasts from one call to the next: whoever has no other use for
  * that memory at the time lends it. Values come through it, passwords too. */
 struct conf_work {
+	char work[CFG_VALUE]; /* conf_get() expands here, from the end */
 	uint8_t io[2048];
-	char work[CFG_VALUE]; /* conf_get() expands here */
 	char value[CFG_VALUE + 1]; /* conf_check() reads into it */
 };
 
@@ -28,6 +28,7 @@ struct conf {
 	struct conf_work *w;
 	fs_fd fd;
 	bool offlineimap; /* found in one of OfflineIMAP's places */
+	size_t most, deep; /* private: of what was lent, to be wiped */
 	/* private: the reader (conf_read.h) */
 	size_t io_at, io_n;
 	uint64_t io_pos;    /* of the byte behind io in the file */
@@ -71,12 +72,12 @@ enum err conf_check_accounts(struct conf *c, const char *accounts);
 enum conf_fsync { CONF_FSYNC_ALWAYS, CONF_FSYNC_BATCH, CONF_FSYNC_OFF };
 
 struct conf_general {
-	char accounts[2048]; /* comma list as written */
-	char metadata[CFG_PATH]; /* absolute, ~ and $VAR expanded */
 	char ui[32];
 	uint32_t socktimeout_s; /* 0: the default deadline */
 	uint32_t max_accounts;	/* at once (maxsyncaccounts); 0: not said */
 	enum conf_fsync fsync;
+	char accounts[2048]; /* comma list as written */
+	char metadata[CFG_PATH]; /* absolute, ~ and $VAR expanded */
 };
 enum err conf_general(struct conf *c, struct conf_general *out);
 /* i-th account name of the list into out (blanks stripped, empty items left

@@ -206,7 +206,8 @@ conf_general(struct conf *c, struct conf_general *out)
 	struct buf b;
 	enum err e;
 
-	memset(out, 0, sizeof(*out));
+	memset(out, 0, offsetof(struct conf_general, accounts));
+	out->accounts[0] = out->metadata[0] = '\0';
 	if (!conf_has_section(c, "general")) {
 		return c->err != ERR_OK ? c->err : err_set(ERR_CONF,
 			"%s:1: [general]: is missing", c->path);

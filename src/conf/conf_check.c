@@ -65,6 +65,7 @@ conf_value(struct conf *c, const char *section, const char *key,
 
 	buf_init(&b, c->w->value, CFG_VALUE);
 	e = conf_get(c, section, key, &b, line);
+	c->most = b.n > c->most ? b.n : c->most;
 	if (e != ERR_OK) {
 		return e;
 	}

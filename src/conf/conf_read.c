@@ -310,6 +310,7 @@ conf_read_value(struct conf *c, char *p, size_t cap, size_t *n)
 			CFG_VALUE);
 	}
 	*n = kept;
+	c->most = s.n > c->most ? s.n : c->most;
 	return c->err;
 }
 

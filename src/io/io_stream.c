@@ -504,6 +504,8 @@ io_put(struct io_stream *s, const void *p, size_t n)
 	}
 	memcpy(s->out + s->out_at + s->out_n, p, n);
 	s->out_n += n;
+	n = s->out_at + s->out_n;
+	s->out_most = n > s->out_most ? n : s->out_most;
 	return ERR_OK;
 }
 
@@ -575,7 +577,7 @@ io_close(struct io_stream *s)
 	s->deadline_ms = -1;
 	s->in_n = s->out_n = 0;
 	s->in_at = s->out_at = 0;
-	memset(s->out, 0, sizeof(s->out)); /* there was a password in it */
+	memset(s->out, 0, s->out_most); /* there was a password in it */
 }
 
 const struct tls *

@@ -54,6 +54,7 @@ struct io_stream {
 	uint32_t answer_ms;   /* quickest of connecting and handshake, and 1 */
 	struct io_counts counts;
 	size_t in_at, in_n, out_at, out_n;
+	size_t out_most; /* so far out was ever filled */
 	struct net_resolve resolve;
 	char in[CFG_IO_IN];
 	char out[CFG_IO_OUT];

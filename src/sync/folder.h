@@ -401,10 +401,21 @@ struct folder {
 	struct table table;
 	struct heap heap;
 
-	/* buffers */
+	/* buffers: first those that every first sync fills, so that few pages
+	 * of a lane are touched in one */
 	union {
 		struct want_set sets[2];
 		uint8_t open_arena[CFG_WINDOW * LISTED_REC]; /* before */
+	};
+	struct pend pend[CFG_RING];
+	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
+	char walk_buf[CFG_FILE_BUF];
+	_Alignas(uint64_t) uint8_t arena[CFG_SORT_ARENA];
+	union {
+		/* or ranges of a search */
+		_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
+			[CFG_WINDOW * LISTED_REC];
+		struct want_set more[FOLDER_MORE > 0 ? FOLDER_MORE : 1];
 	};
 	union {
 		struct want again[CFG_SET_MESSAGES];
@@ -415,19 +426,9 @@ struct folder {
 		struct proof proofs[FOLDER_PROOFS]; /* in the join */
 	};
 	uint32_t used[CFG_UPLOADS];
-	struct pend pend[CFG_RING];
-	uint8_t arena[CFG_SORT_ARENA];
-	union {
-		/* or ranges of a search */
-		_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
-			[CFG_WINDOW * LISTED_REC];
-		struct want_set more[FOLDER_MORE > 0 ? FOLDER_MORE : 1];
-	};
 	uint8_t early_out[CFG_FRESH > 0 ? CFG_FILE_BUF * 3 / 2 : 1];
-	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
 	uint8_t names_buf[CFG_FILE_BUF], fresh_buf[CFG_FILE_BUF];
 	uint8_t doomed_buf[CFG_FILE_BUF];
-	char walk_buf[CFG_FILE_BUF];
 };
 
 /* Starts; conn is ready and has nothing in flight but what is ahead

@@ -10,7 +10,7 @@
 
 /* The sorter's arena is free while messages come: what is to be written
  * gathers in its first bytes, so that most messages are one write. */
-#define OUT 16384u
+#define OUT 12288u
 /* In blocks (folder_local_cut). */
 #define EARLY (2 * sizeof(struct want_set))
 #define EARLY_OUT (EARLY < 512 ? EARLY : EARLY & ~(size_t)511)

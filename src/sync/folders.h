@@ -65,10 +65,12 @@ struct folders {
 	struct sort sort;
 	uint8_t next[FOLDERS_REC];
 	char prefix[128];
-	uint8_t names_buf[CFG_FILE_BUF];
+	/* A few folders touch both ends of the arena, and the begin of what is
+	 * behind it: this order makes that few pages. */
 	uint8_t arena[CFG_FOLDERS_ARENA];
-	uint8_t level_buf[2][CFG_FILE_BUF];
 	char walk_buf[CFG_FILE_BUF / 2];
+	uint8_t names_buf[CFG_FILE_BUF];
+	uint8_t level_buf[2][CFG_FILE_BUF];
 };
 
 /* dir: where spill files may be. */
