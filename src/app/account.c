@@ -18,7 +18,7 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 {
 	enum err e;
 
-	memset(a, 0, offsetof(struct account, conf));
+	memset(a, 0, offsetof(struct account, pass));
 	a->pass[0] = a->title[0] = '\0';
 	a->options = options;
 	a->root = a->state = a->lock = a->marker = FS_NONE;
@@ -188,16 +188,18 @@ widen(struct account *a, int64_t now_ms)
 			return ERR_AGAIN; /* the server has enough of us */
 		}
 	}
-	if (n >= a->options->lanes || (most != 0 && n >= most) ||
-		(coming > 0 && a->left < 2 * coming) ||
+	if ((most != 0 && n >= most) || (coming > 0 && a->left < 2 * coming) ||
 		(CFG_COMPRESS && account_line_is_full(a))) {
+		return ERR_AGAIN;
+	}
+	a->wants = !pool_spare(a);
+	if (a->wants) {
 		return ERR_AGAIN;
 	}
 	if (CFG_COMPRESS) {
 		account_line_expect(a);
 	}
-	l = pool_lease(a);
-	return l != NULL ? lane_connect(l, now_ms) : ERR_AGAIN;
+	return lane_connect(pool_lease(a), now_ms);
 }
 
 static enum err
@@ -225,8 +227,9 @@ work_step(struct account *a, int64_t now_ms)
 	if (pool_next(a, NULL) == NULL) {
 		return a->stopping ? ERR_STOPPED : ERR_END;
 	}
+	a->wants = false;
 	e = account_look(a);
-	if (e == ERR_OK && a->have) {
+	if (CFG_CONNECTIONS > 1 && e == ERR_OK && a->have) {
 		e = widen(a, now_ms);
 	}
 	return e == ERR_END || e == ERR_AGAIN ? all : e;

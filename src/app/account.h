@@ -18,7 +18,7 @@ struct account_options {
 	const char *metadata;
 	const char *only_folders; /* -f; NULL all */
 	uint32_t socktimeout_s;
-	uint32_t lanes; /* of one account at most, so that all get one */
+	uint32_t accounts; /* at work, this one too */
 	enum folder_durability durability;
 	bool dry_run;
 };
@@ -47,6 +47,7 @@ struct account {
 	bool troubled; /* something has to be told about a folder */
 	bool all_seen; /* the list of folders came to its end */
 	bool have;     /* entry and title wait for a lane */
+	bool wants;    /* one more lane, and there was none for it */
 	size_t pass_n;
 	uint64_t found; /* bit i: it has the i-th folder of -f */
 	uint32_t folder_no, folder_count;
@@ -65,14 +66,14 @@ struct account {
 	struct spill later; /* folders that come once more, behind all others */
 	uint8_t later_buf[CFG_MOVES ? 2 * CFG_TOKEN + 64 : 1];
 	struct folder_entry entry;
-	struct conf_account conf;
-	char pass[512];
+	char pass[512]; /* what is above is zeroed at the begin */
 	char hostname[128];
 	char title[1024];
 	union {
 		struct conf_work work; /* until its options are read */
 		struct folders folders;
 	};
+	struct conf_account conf; /* most of its end is never touched */
 };
 
 enum err account_begin(struct account *a, struct conf *conf, const char *name,

@@ -118,6 +118,10 @@ bool lane_ahead_steal(struct account *a);
 
 /* pool.c */
 struct lane *pool_lease(struct account *a); /* NULL when all are in use */
+/* Beside those that a has, is there one for it? Every other account at work
+ * keeps one for its first, and as long as another one wants more, none takes
+ * more than its share. */
+bool pool_spare(const struct account *a);
 void pool_close(struct lane *l); /* its connection */
 void pool_release(struct lane *l);
 /* The lanes of an account, one after the other: NULL for the first, NULL

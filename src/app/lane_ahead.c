@@ -76,12 +76,11 @@ static uint32_t
 depth(const struct lane *l)
 {
 	const struct account *a = l->account;
-	uint32_t lanes = a->options->lanes;
+	uint32_t lanes = CFG_CONNECTIONS + 1 - a->options->accounts;
 
 	if (a->conf.max_lanes != 0 && a->conf.max_lanes < lanes) {
 		lanes = a->conf.max_lanes;
 	}
-	lanes = lanes > 0 ? lanes : 1;
 	lanes = (a->left + a->have + lanes - 1) / lanes;
 	return lanes < CFG_AHEAD ? lanes : CFG_AHEAD;
 }

@@ -129,8 +129,8 @@ static bool
 round_of(struct run *r, bool *alive)
 {
 	bool moved = false;
+	uint32_t n = 0;
 
-	*alive = false;
 	for (unsigned i = 0; i < r->slots; i++) {
 		struct account *a = &main_accounts[i];
 		enum err e;
@@ -139,7 +139,7 @@ round_of(struct run *r, bool *alive)
 			(sys_stopping() || !start_next(r, a))) {
 			continue;
 		}
-		*alive = true;
+		n++;
 		if (sys_stopping()) {
 			account_stop(a);
 		}
@@ -153,6 +153,8 @@ round_of(struct run *r, bool *alive)
 			show(a, sys_now_ms());
 		}
 	}
+	*alive = n > 0;
+	r->options.accounts = n > 0 ? n : 1;
 	return moved;
 }
 
@@ -242,8 +244,7 @@ stats(const struct run *r, int64_t started_ms)
 	ui_out(buf_get(&b));
 }
 
-/* How many accounts at once, and how many lanes of one, so that each of them
- * has its first. */
+/* How many accounts at once. */
 static void
 share(struct run *r)
 {
@@ -258,7 +259,7 @@ share(struct run *r)
 		r->slots++;
 		b.n = 0;
 	}
-	r->options.lanes = CFG_CONNECTIONS + 1 - r->slots;
+	r->options.accounts = r->slots;
 }
 
 static int

@@ -31,6 +31,24 @@ pool_count(const struct account *a)
 	return n;
 }
 
+bool
+pool_spare(const struct account *a)
+{
+	uint32_t free = 0, begun = 0, n = a->options->accounts;
+	bool wanted = false;
+
+	for (int i = 0; i < CFG_CONNECTIONS; i++) {
+		const struct account *b = pool_lanes[i].account;
+
+		free += b == NULL;
+		begun += b != NULL && pool_next(b, NULL) == &pool_lanes[i];
+		wanted = wanted || (b != NULL && b != a &&
+			(b->wants || b->phase == ACCOUNT_LIST));
+	}
+	return free + begun > n &&
+		(!wanted || pool_count(a) < CFG_CONNECTIONS / n);
+}
+
 struct lane *
 pool_lease(struct account *a)
 {

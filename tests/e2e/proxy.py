@@ -8,14 +8,18 @@ from listener import Listener
 
 class Proxy:
     """cut_down, cut_up: the line breaks after so many bytes of a connection
-    in that direction. delay_s: added each way."""
+    in that direction. delay_s: added each way. events: where what happens is
+    written down in its order, as (this proxy, number of the connection,
+    "open", "up", "down" or "shut", what passed)."""
 
-    def __init__(self, port, delay_s=0.0):
+    def __init__(self, port, delay_s=0.0, events=None):
         self.to = port
         self.delay_s = delay_s
         self.cut_down = self.cut_up = None
         self.bytes_down = self.bytes_up = self.turns = 0
         self.open = []
+        self.events = [] if events is None else events
+        self.taken = 0
         self.listener = Listener(self._take)
         self.port = self.listener.port
 
@@ -28,7 +32,9 @@ class Proxy:
         for s in (a, b):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.open += [a, b]
-        state = {"last": None}
+        state = {"last": None, "no": self.taken}
+        self.taken += 1
+        self.events.append((self, state["no"], "open", b""))
         for args in ((a, b, "up", state), (b, a, "down", state)):
             threading.Thread(target=self._pump, args=args,
                              daemon=True).start()
@@ -42,6 +48,7 @@ class Proxy:
                     break
                 if self.delay_s:
                     time.sleep(self.delay_s)
+                self.events.append((self, state["no"], way, data[:400]))
                 if way == "up":
                     self.bytes_up += len(data)
                     if state["last"] != "up":
@@ -59,6 +66,8 @@ class Proxy:
                     b.sendall(data)
         except OSError:
             pass
+        if way == "up":
+            self.events.append((self, state["no"], "shut", b""))
         for s in (a, b):
             try:
                 s.shutdown(socket.SHUT_RDWR)
@@ -67,6 +76,15 @@ class Proxy:
 
     def __enter__(self):
         return self
+
+    @staticmethod
+    def most_open(events):
+        """So many connections were there at the same time, at most."""
+        now = most = 0
+        for e in events:
+            now += (e[2] == "open") - (e[2] == "shut")
+            most = max(most, now)
+        return most
 
     def __exit__(self, *unused):
         self.listener.stop()

@@ -1,21 +1,20 @@
-"""Several accounts at work at once, in a build that has room for two."""
+"""Several accounts at work at once."""
 import os
+import re
 import socket
+import time
 
 import pytest
 
 from mail import lf, message
 from proxy import Proxy
-from wherry import Wherry
+from wherry import TOP, Wherry, beside
 
-
+with open(os.path.join(TOP, "config.h")) as _f:
+    CONNECTIONS = int(re.search(r"define CFG_CONNECTIONS (\d+)",
+                                _f.read()).group(1))
 pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("WHERRY")), reason="a build of its own")
-
-
-@pytest.fixture(autouse=True)
-def program(build, monkeypatch):
-    monkeypatch.setenv("WHERRY", build("accounts", "-DCFG_ACCOUNT_SLOTS=2"))
+    bool(os.environ.get("WHERRY")), reason="the default build has two slots")
 
 
 @pytest.fixture
@@ -25,18 +24,22 @@ def two(make, workdir):
         a = make(tls="plain", remote=first or {}, general=general)
         b = Wherry(os.path.join(workdir, "b"), a.server, a.user + "b",
                    tls="plain", remote=second or {})
-        with open(b.conf) as f:
-            other = f.read()
-        other = other[other.index("[Account"):]
-        for word in ("Test", "Here", "There"):
-            other = other.replace(word, word + "2")
-        with open(a.conf) as f:
-            text = f.read()
-        with open(a.conf, "w") as f:
-            f.write(text.replace("accounts = Test", "accounts = Test, Test2")
-                    + other)
+        beside(a, b)
         return a, b
     return get
+
+
+@pytest.fixture
+def lines(two, server):
+    """lines(second={}, **general): both accounts, each through a proxy of its
+    own, and what happens on both in its order."""
+    events = []
+    with Proxy(server.port, 0.01, events) as one, \
+            Proxy(server.port, 0.01, events) as other:
+        yield lambda second=None, **general: (*two(
+            {"remoteport": one.port},
+            {"remoteport": other.port, **(second or {})}, **general),
+            one, other, events)
 
 
 def fill(*accounts):
@@ -59,27 +62,82 @@ def side_by_side(r):
     return begun[1] < ended[0]
 
 
-def test_side_by_side(two, server):
-    """Neither waits for the other's line, and none has all connections."""
-    with Proxy(server.port, delay_s=0.002) as proxy:
-        a, b = two(*2 * [{"remoteport": proxy.port}])
-        fill(a, b)
-        mark = server.log_mark()
-        assert side_by_side(a.run())
-        for w in (a, b):
-            w.check()
-            # This one and those of check() and fill().
-            assert 1 <= len(server.sessions(w.user, mark)) <= 2 + 1
-        a.run()
+def at(events, proxy, what):
+    return [i for i, e in enumerate(events) if e[0] is proxy and e[2] == what]
+
+
+def test_side_by_side(lines, server):
+    """Neither waits for the other's line, none has all connections, and both
+    together no more than there are."""
+    a, b, one, other, events = lines()
+    fill(a, b)
+    mark = server.log_mark()
+    assert side_by_side(a.run())
+    for p, q in ((one, other), (other, one)):
+        # Each sends while the other is at work, time and again.
+        up = at(events, p, "up")
+        assert len([i for i in at(events, q, "up")
+                    if up[0] < i < up[-1]]) > 3
+    assert 2 < Proxy.most_open(events) <= CONNECTIONS
+    for w, p in ((a, one), (b, other)):
+        w.check()
+        # This one and those of check() and fill().
+        assert 1 <= len(server.sessions(w.user, mark)) <= CONNECTIONS + 1
+        assert Proxy.most_open(e for e in events if e[0] is p) < CONNECTIONS
+    a.run()
     a.check()
     b.check()
 
 
-def test_one_at_a_time(two):
-    """If that is wanted: maxsyncaccounts."""
-    a, b = two(maxsyncaccounts=1)
+def test_one_at_a_time(lines):
+    """If that is wanted: maxsyncaccounts. The one that is at work has all
+    connections."""
+    a, b, one, other, events = lines(maxsyncaccounts=1)
     fill(a, b)
     assert not side_by_side(a.run())
+    assert at(events, one, "up")[-1] < at(events, other, "up")[0]
+    assert Proxy.most_open(events) <= CONNECTIONS
+    a.check()
+    b.check()
+
+
+def test_three(lines, workdir):
+    """In two slots: the third follows."""
+    a, b, one, other, events = lines()
+    c = Wherry(os.path.join(workdir, "c"), a.server, a.user + "c", tls="plain")
+    beside(a, c, "Test3")
+    fill(a, b, c)
+    said = a.run().text.splitlines()
+    begun, ended = ([i for i, x in enumerate(said) if what in x]
+                    for what in ("*** Processing", "*** Finished"))
+    assert len(begun) == len(ended) == 3
+    assert begun[1] < ended[0] < begun[2]
+    for w in (a, b, c):
+        w.check()
+
+
+def test_the_second_is_late(lines, workdir):
+    """A connection is kept for it."""
+    go = os.path.join(workdir, "go")
+    a, b, one, other, events = lines({
+        "remotepass": None, "remotepasscmd":
+        "while [ ! -e %s ]; do sleep 0.02; done; echo secret" % go})
+    fill(a, b)
+    for i in range(6, 40):
+        with a.box() as box:
+            box.create("f%d" % i)
+            box.append_many((message("more%d.%d" % (i, k), 3000)
+                             for k in range(10)), "f%d" % i)
+    p = a.start()
+    while Proxy.most_open(events) < CONNECTIONS - 1 and p.poll() is None:
+        time.sleep(0.02)
+    with open(go, "w"):
+        pass
+    assert side_by_side(a.finish(p))
+    before = events[:at(events, other, "open")[0]]
+    assert Proxy.most_open(before) == CONNECTIONS - 1
+    assert at(events, other, "open")[0] < at(events, one, "up")[-1]
+    assert Proxy.most_open(events) <= CONNECTIONS
     a.check()
     b.check()
 

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from mail import lf, message, subject, utf7_enc
+from wherry import Wherry, beside
 
 NAMES = ["Archive", "Archive/2025", "Archive/2026/Deep", "Entwürfe",
          "日本語/フォルダ", "Tom & Jerry", "with space", "a&b/ü&ö",
@@ -258,19 +259,9 @@ def test_root_and_parents_may_be_symlinks(make, workdir):
 
 
 def test_two_accounts(servers, make, workdir):
-    from wherry import Wherry
     w = make()
     second = Wherry(os.path.join(workdir, "b"), w.server, w.user + "b")
-    with open(w.conf) as f:
-        text = f.read()
-    with open(second.conf) as f:
-        other = f.read()
-    other = other[other.index("[Account"):]
-    for word in ("Test", "Here", "There"):
-        other = other.replace(word, word + "2")
-    with open(w.conf, "w") as f:
-        f.write(text.replace("accounts = Test", "accounts = Test, Test2") +
-                other)
+    beside(w, second)
     with w.box() as b, second.box() as c:
         b.append(message("one"))
         c.append(message("two"))

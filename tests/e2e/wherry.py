@@ -245,6 +245,19 @@ class Wherry:
         return r
 
 
+def beside(a, b, name="Test2"):
+    """Both accounts in the configuration of the first, that of b as name."""
+    with open(b.conf) as f:
+        other = f.read()
+    other = other[other.index("[Account"):]
+    for word in ("Test", "Here", "There"):
+        other = other.replace(word, word + name[4:])
+    with open(a.conf) as f:
+        text = f.read()
+    with open(a.conf, "w") as f:
+        f.write(re.sub("(?m)^(accounts = .*)", r"\1, " + name, text) + other)
+
+
 def number(text, *words):
     """The number that stands before or after the words in --stats."""
     for line in text.splitlines():
