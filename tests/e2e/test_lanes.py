@@ -5,7 +5,8 @@ import re
 import pytest
 
 from mail import lf, message
-from wherry import TOP, Wherry
+from proxy import Proxy
+from wherry import TOP
 
 with open(os.path.join(TOP, "config.h")) as _f:
     CONNECTIONS = int(re.search(r"define CFG_CONNECTIONS (\d+)",
@@ -47,6 +48,29 @@ def test_pool(make):
         w.run()
         assert len(w.server.sessions(w.user, mark)) == 1
     w.check()
+
+
+@own_build
+def test_logins_at_once(make, server):
+    """The further connections log in beside each other: the last has sent its
+    password before the first of them is answered. And while they do, the
+    first one works."""
+    def together():
+        with Proxy(server.port, 0.05) as proxy:
+            w = make(tls="plain", user=next(users),
+                     remote={"remoteport": proxy.port})
+            filled(w, 12, 20)
+            w.run()
+            w.check()
+        e = [x for x in proxy.events if x[1] in range(1, CONNECTIONS)]
+        asked = [i for i, x in enumerate(e) if x[2] == "up" and
+                 (b"AUTHENTICATE" in x[3] or b"LOGIN" in x[3])]
+        told = [i for i, x in enumerate(e) if x[2] == "down" and
+                b" OK" in x[3] and i > asked[0]]
+        return len(asked) == CONNECTIONS - 1 and asked[-1] < told[0]
+    users = (w for w in (make().user + "l%d" % i for i in range(3)))
+    # On a busy machine a greeting may be late.
+    assert any(together() for _ in range(3))
 
 
 @own_build
