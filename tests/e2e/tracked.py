@@ -42,12 +42,14 @@ class Tracked(Imap):
         out.append(b"* ENABLED %s\r\n" % cmd.rest)
         conn.qresync = b"QRESYNC" in cmd.rest
 
-    def changed(self, f, since, hits, out):
+    def changed(self, f, since, hits, out, size=False):
         for m in hits:
             if m.modseq > since:
-                out.append(b"* %d FETCH (UID %d FLAGS (%s) MODSEQ (%d))\r\n" %
-                           (f.number(m), m.uid,
-                            " ".join(sorted(m.flags)).encode(), m.modseq))
+                out.append(b"* %d FETCH (UID %d FLAGS (%s) MODSEQ (%d)%s)\r\n"
+                           % (f.number(m), m.uid,
+                              " ".join(sorted(m.flags)).encode(), m.modseq,
+                              b" RFC822.SIZE %d" % len(m.body) if size
+                              else b""))
 
     def do_select(self, conn, cmd, out):
         m = re.search(rb"\(QRESYNC \((\d+) (\d+)(?: 1:(\d+))?\)\)", cmd.rest)
@@ -69,7 +71,7 @@ class Tracked(Imap):
         m = re.search(rb"\(CHANGEDSINCE (\d+)\)", cmd.rest)
         if m:
             self.changed(conn.folder, int(m.group(1)), self.hit(conn, cmd),
-                         out)
+                         out, b"RFC822.SIZE" in cmd.rest)
         else:
             super().do_uid_fetch(conn, cmd, out)
 
