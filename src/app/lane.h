@@ -24,20 +24,19 @@ enum lane_phase {
 
 struct account;
 
-/* An entry, packed: those with longer names are not taken ahead. */
+/* A folder behind the one at work, and what was sent of it before its time. In
+ * lane.next_mem, in the same order: the entry but for its names, the names, and
+ * the lines. */
 struct lane_next {
-	uint8_t is[offsetof(struct folder_entry, remote)]; /* all but names */
-	char names[420]; /* on the server, here: each with its NUL */
-};
-
-/* What was sent of a folder before its time. */
-struct lane_ahead {
-	uint32_t tag;	  /* of its first command; 0: nothing */
+	uint32_t tag;	  /* of its first command; 0: nothing was sent */
+	uint16_t names_n; /* on the server, here: each with its NUL */
+	uint16_t lines_n; /* 0: it has to wait for its turn */
 	bool quiet;	  /* nothing else is going to be sent of it */
 	uint64_t refused; /* of the connection, when the lines were made */
-	size_t n;	  /* of the lines; 0: it has to wait for its turn */
-	char lines[384];
 };
+#define LANE_NAMES 420
+#define LANE_LINES 384
+#define LANE_NEXT_MEM (CFG_AHEAD * 180 + 640)
 
 struct lane {
 	struct account *account; /* NULL: free */
@@ -54,9 +53,11 @@ struct lane {
 	char title[1024];
 #if CFG_AHEAD
 	uint32_t next_n; /* folders behind this one */
+	size_t next_used;
 	struct lane_next next[CFG_AHEAD];
-	struct lane_ahead ahead[CFG_AHEAD];
-	struct lane_ahead own; /* of the folder at work, when it begins */
+	char next_mem[LANE_NEXT_MEM];
+	struct lane_next own; /* of the folder at work, when it begins */
+	char own_lines[LANE_LINES];
 #endif
 	struct imap_conn conn;
 	struct folder folder;

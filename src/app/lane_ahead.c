@@ -14,28 +14,39 @@
 
 #if CFG_AHEAD
 
-static bool
-pack(const struct folder_entry *f, struct lane_next *to)
+#define IS offsetof(struct folder_entry, remote) /* all but names */
+
+static size_t
+size_of(const struct lane_next *n)
+{
+	return IS + n->names_n + n->lines_n;
+}
+
+/* Into what is free of the memory; 0: no room. */
+static uint16_t
+pack(struct lane *l, const struct folder_entry *f)
 {
 	size_t remote = strlen(f->remote) + 1, local = strlen(f->local) + 1;
+	char *to = l->next_mem + l->next_used;
 
-	if (remote + local > sizeof(to->names)) {
-		return false;
+	if (remote + local > LANE_NAMES ||
+		IS + remote + local > sizeof(l->next_mem) - l->next_used) {
+		return 0;
 	}
-	memcpy(to->is, f, sizeof(to->is));
-	memcpy(to->names, f->remote, remote);
-	memcpy(to->names + remote, f->local, local);
-	return true;
+	memcpy(to, f, IS);
+	memcpy(to + IS, f->remote, remote);
+	memcpy(to + IS + remote, f->local, local);
+	return (uint16_t)(remote + local);
 }
 
 static void
-unpack(const struct lane_next *f, struct folder_entry *to)
+unpack(const char *from, struct folder_entry *to)
 {
-	size_t remote = strlen(f->names) + 1;
+	size_t remote = strlen(from + IS) + 1;
 
-	memcpy(to, f->is, sizeof(f->is));
-	memcpy(to->remote, f->names, remote);
-	memcpy(to->local, f->names + remote, strlen(f->names + remote) + 1);
+	memcpy(to, from, IS);
+	memcpy(to->remote, from + IS, remote);
+	memcpy(to->local, from + IS + remote, strlen(from + IS + remote) + 1);
 }
 
 /* What is ahead has been given up? */
@@ -43,23 +54,28 @@ static void
 forget(struct lane *l)
 {
 	for (uint32_t i = 0; i < l->next_n && l->conn.fence == 0; i++) {
-		l->ahead[i].tag = 0;
+		l->next[i].tag = 0;
 	}
 }
 
 void
 lane_ahead_take(struct lane *l)
 {
+	size_t n;
+
 	l->own.tag = 0;
 	if (l->next_n == 0) {
 		return;
 	}
 	forget(l);
-	unpack(&l->next[0], &l->entry);
-	l->own = l->ahead[0];
+	unpack(l->next_mem, &l->entry);
+	l->own = l->next[0];
+	n = size_of(&l->own);
+	memcpy(l->own_lines, l->next_mem + n - l->own.lines_n, l->own.lines_n);
 	l->next_n--;
+	l->next_used -= n;
 	memmove(l->next, l->next + 1, l->next_n * sizeof(l->next[0]));
-	memmove(l->ahead, l->ahead + 1, l->next_n * sizeof(l->ahead[0]));
+	memmove(l->next_mem, l->next_mem + n, l->next_used);
 	account_title(&l->entry, l->title, sizeof(l->title));
 	l->chosen = true;
 	l->account->folder_no++;
@@ -104,26 +120,25 @@ quiet(const struct lane *l, const struct folder_entry *e)
 		memcmp(h->stamp, stamp.sub, sizeof(stamp.sub)) == 0;
 }
 
+/* Behind its names; what has no room is without. */
 static void
-make_lines(struct lane *l, const struct folder_entry *f, struct lane_ahead *to)
+make_lines(struct lane *l, const struct folder_entry *f, struct lane_next *to)
 {
+	size_t at = l->next_used + IS + to->names_n;
+	size_t left = sizeof(l->next_mem) - at;
 	fs_fd state = FS_NONE;
 	struct folder_job job;
 	struct buf b;
 
-	to->tag = 0;
-	to->n = 0;
-	to->refused = l->conn.refused;
-	to->quiet = false;
 	if (f->has_state &&
 		lane_folder_state(l, f, NULL, &state) != ERR_OK) {
 		return;
 	}
 	job = lane_folder_job(l, f, state);
-	BUF_INIT(&b, to->lines);
+	buf_init(&b, l->next_mem + at, left < LANE_LINES ? left : LANE_LINES);
 	if (imap_enable(&l->conn) == ERR_OK &&
 		folder_ahead_lines(&l->folder, &l->conn, &job, &b) == ERR_OK) {
-		to->n = b.n;
+		to->lines_n = (uint16_t)b.n;
 		to->quiet = quiet(l, f);
 	}
 	fs_close(&state);
@@ -134,19 +149,25 @@ lane_ahead_fill(struct lane *l)
 {
 	struct account *a = l->account;
 	uint32_t n = l->next_n;
+	struct lane_next *to = &l->next[n];
+	bool more = n > 0 && l->next[n - 1].quiet;
 	enum err e;
 
-	if (n >= depth(l) || (n > 0 && l->ahead[n - 1].n == 0)) {
+	if (n >= (more ? CFG_AHEAD : depth(l)) ||
+		(n > 0 && l->next[n - 1].lines_n == 0)) {
 		return ERR_END;
 	}
 	e = account_look(a);
 	if (e == ERR_OK && a->have) {
-		if (!pack(&a->entry, &l->next[n])) {
+		*to = (struct lane_next){.names_n = pack(l, &a->entry),
+			.refused = l->conn.refused};
+		if (to->names_n == 0) {
 			return ERR_END;
 		}
-		make_lines(l, &a->entry, &l->ahead[n]);
+		make_lines(l, &a->entry, to);
 		a->have = false;
 		l->next_n++;
+		l->next_used += size_of(to);
 	}
 	return e;
 }
@@ -156,8 +177,8 @@ lane_ahead_begin(struct lane *l)
 {
 	if (l->own.tag != 0) {
 		imap_ahead_replay(&l->conn,
-			(struct span){l->own.lines, l->own.n}, l->own.tag,
-			l->next_n > 0 ? l->ahead[0].tag : 0);
+			(struct span){l->own_lines, l->own.lines_n},
+			l->own.tag, l->next_n > 0 ? l->next[0].tag : 0);
 		l->own.tag = 0;
 	}
 }
@@ -203,15 +224,17 @@ void
 lane_ahead_step(struct lane *l)
 {
 	bool after = folder_ahead_ready(&l->folder);
+	const char *at = l->next_mem;
 
 	forget(l);
 	for (uint32_t i = 0; i < l->next_n && after; i++) {
-		struct lane_ahead *to = &l->ahead[i];
+		struct lane_next *to = &l->next[i];
 
-		after = to->tag != 0 || (to->n > 0 &&
+		at += size_of(to);
+		after = to->tag != 0 || (to->lines_n > 0 &&
 			to->refused == l->conn.refused &&
 			imap_ahead_send(&l->conn,
-				(struct span){to->lines, to->n},
+				(struct span){at - to->lines_n, to->lines_n},
 				&to->tag) == ERR_OK);
 		after = after && to->quiet;
 	}
@@ -221,6 +244,7 @@ void
 lane_ahead_clear(struct lane *l)
 {
 	l->next_n = 0;
+	l->next_used = 0;
 }
 
 void
@@ -229,7 +253,7 @@ lane_ahead_reset(struct lane *l)
 	l->drops = false;
 	l->own.tag = 0;
 	for (uint32_t i = 0; i < l->next_n; i++) {
-		l->ahead[i] = (struct lane_ahead){.tag = 0};
+		l->next[i].tag = 0;
 	}
 }
 
@@ -241,7 +265,8 @@ lane_ahead_give(struct lane *l)
 	if (l->next_n == 0) {
 		return false;
 	}
-	unpack(&l->next[--l->next_n], &a->entry);
+	l->next_used -= size_of(&l->next[--l->next_n]);
+	unpack(l->next_mem + l->next_used, &a->entry);
 	account_title(&a->entry, a->title, sizeof(a->title));
 	a->have = true;
 	return true;
@@ -253,7 +278,7 @@ lane_ahead_steal(struct account *a)
 	struct lane *l = NULL;
 
 	while ((l = pool_next(a, l)) != NULL) {
-		if (l->next_n > 0 && l->ahead[l->next_n - 1].tag == 0) {
+		if (l->next_n > 0 && l->next[l->next_n - 1].tag == 0) {
 			return lane_ahead_give(l);
 		}
 	}

@@ -53,12 +53,13 @@ def each(w, what):
 @own_build
 @pytest.mark.parametrize("what", sorted(CHANGES))
 def test_server_changes(make, what):
-    """In all folders, on one connection: less than a wait for each (without
-    ahead: one for flags and what is gone, and SELECT of each alone)."""
+    """In all folders, on one connection: one flight. Its answers may come in
+    pieces, each of which lets one more folder go."""
     w, base = settled(make)
     each(w, what)
     waits = cost(w.sync("--stats"))["round trips"]
-    assert waits <= base + FOLDERS, (base, waits)
+    print(base, waits)
+    assert waits <= base + 1, (base, waits)
     w.quiet()
 
 
