@@ -148,6 +148,14 @@ connect_begin(struct account *a, int64_t now_ms)
 	if (CFG_COMPRESS) {
 		account_line_begin(a);
 	}
+	a->left = 0;
+	if (CFG_CONNECTIONS > 1 && a->table.rows > 0 && a->root != FS_NONE &&
+		a->options->only_folders == NULL) {
+		maildir_trust_begin(&a->now.trust, a->root,
+			a->conf.trust_mtime);
+		a->left = folders_touched(&a->folders, &a->table,
+			&a->now.trust, 2 * CFG_CONNECTIONS);
+	}
 	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
 		a->conf.host, a->conf.port, a->conf.remote_repo);
 	return lane_connect(a->first, now_ms);
@@ -196,10 +204,56 @@ widen(struct account *a, int64_t now_ms)
 	if (a->wants) {
 		return ERR_AGAIN;
 	}
-	if (CFG_COMPRESS) {
+	if (CFG_COMPRESS && a->first == NULL) {
 		account_line_expect(a);
 	}
 	return lane_connect(pool_lease(a), now_ms);
+}
+
+/* Work here that can be seen before the server lists anything: further lanes
+ * connect beside the first one. They log in when that has, since the password
+ * may be wrong. */
+static enum err
+early_step(struct account *a, enum err e, int64_t now_ms)
+{
+	struct lane *l;
+
+	if ((e != ERR_OK && e != ERR_AGAIN) || a->first == NULL) {
+		return e;
+	}
+	if (a->left > 0 && a->first->phase == LANE_CONNECT) {
+		e = widen(a, now_ms) == ERR_OK ? ERR_OK : e;
+	}
+	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
+		enum err ran = ERR_AGAIN;
+
+		if (l != a->first && l->phase == LANE_CONNECT) {
+			l->conn.hold = a->phase == ACCOUNT_CONNECT;
+			ran = lane_step(l, now_ms);
+		}
+		if (ran != ERR_OK && ran != ERR_AGAIN) {
+			if (!account_survives(a, l, LANE_CONNECT, ran,
+				now_ms)) {
+				return ran;
+			}
+			ran = ERR_OK;
+		}
+		e = ran == ERR_OK ? ERR_OK : e;
+	}
+	return e;
+}
+
+/* Those that connect and are of no use. */
+static void
+drop(struct account *a)
+{
+	struct lane *l = NULL;
+
+	while ((l = pool_next(a, l)) != NULL) {
+		if (l != a->first && l->phase == LANE_CONNECT) {
+			pool_release(l);
+		}
+	}
 }
 
 static enum err
@@ -248,9 +302,13 @@ run(struct account *a, int64_t now_ms)
 		}
 		return e;
 	case ACCOUNT_CONNECT:
-		return connect_step(a, now_ms);
+		return early_step(a, connect_step(a, now_ms), now_ms);
 	case ACCOUNT_LIST:
-		return account_list_step(a, now_ms);
+		e = early_step(a, account_list_step(a, now_ms), now_ms);
+		if (a->quiet) {
+			drop(a);
+		}
+		return e;
 	case ACCOUNT_WORK:
 		return work_step(a, now_ms);
 	default:
@@ -277,6 +335,7 @@ account_step(struct account *a, int64_t now_ms)
 	}
 	if (a->first != NULL && account_retry(a, a->first, e, now_ms)) {
 		a->phase = ACCOUNT_CONNECT;
+		drop(a);
 		return ERR_OK;
 	}
 	return end(a, e == ERR_END ? ERR_OK : e, now_ms);
@@ -296,7 +355,11 @@ account_poll(const struct account *a, struct net_poll *p,
 		return 1;
 	}
 	while ((l = pool_next(a, l)) != NULL) {
-		lane_poll(l, &p[n++], deadline_ms);
+		/* Before the list is there, nobody listens to the others. */
+		if (a->first == NULL || l == a->first ||
+			l->phase != LANE_IDLE) {
+			lane_poll(l, &p[n++], deadline_ms);
+		}
 	}
 	return n;
 }

@@ -40,7 +40,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->wanted = c->answered = false;
 	c->script = SCRIPT_NONE;
 	c->fence = 0;
-	c->got_caps = c->enabled = c->named = c->later = false;
+	c->got_caps = c->enabled = c->named = c->later = c->hold = false;
 	c->rtt_ms = login->line.rtt - 1u;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';
@@ -143,12 +143,20 @@ check_deadlines(struct imap_conn *c)
 	return check_budget(c);
 }
 
+/* Nobody listens now. */
+static bool
+held(const struct imap_conn *c)
+{
+	return (CFG_CONNECTIONS > 1 && c->hold && c->state == CONN_GREETING) ||
+		(CFG_AHEAD && imap_ahead_held(c));
+}
+
 int
 imap_conn_poll(struct imap_conn *c, int *want, int64_t *deadline_ms)
 {
 	int fd = io_poll_fd(&c->io, want, deadline_ms);
 
-	if (CFG_AHEAD && imap_ahead_held(c)) {
+	if (held(c)) {
 		*want &= NET_OUT;
 		return *want != 0 ? fd : -1;
 	}
@@ -367,7 +375,7 @@ run_session(struct imap_conn *c)
 		io_state(&c->io) == IO_UP) {
 		e = imap_conn_fail(c, imap_session_up(c));
 	}
-	while (c->err == ERR_OK && c->state != CONN_READY &&
+	while (c->err == ERR_OK && c->state != CONN_READY && !held(c) &&
 		c->state != CONN_OPENING && c->state != CONN_SECURING &&
 		c->state != CONN_DONE) {
 		enum err got = pull(c);
@@ -410,7 +418,7 @@ imap_conn_step(struct imap_conn *c, int64_t now_ms)
 	if (c->err != ERR_OK || c->state == CONN_CLOSED) {
 		return c->err != ERR_OK ? c->err : ERR_END;
 	}
-	if (CFG_AHEAD && imap_ahead_held(c)) { /* nobody listens */
+	if (held(c)) {
 		c->heard_ms = c->turn_ms = c->now_ms = now_ms;
 	}
 	/* Also of a server that never lets us wait. */

@@ -121,6 +121,7 @@ struct imap_conn {
 	bool mech_used; /* the password went out */
 	bool got_caps, enabled, named;
 	bool later; /* the login was refused, for now */
+	bool hold; /* by the user: nothing goes on behind the greeting */
 	/* imap_ahead.c */
 	bool wanted;	    /* a command was refused by the fence */
 	uint8_t script;	    /* what becomes of a command that is built */

@@ -97,6 +97,12 @@ enum err folders_ask(struct folders *s, fs_fd state, char *out);
 bool folders_settled(struct folders *s, fs_fd root, bool some);
 /* The last whole run is this one: sets *w, but for remote and synced. */
 void folders_whole(struct folders *s, fs_fd root, struct catalog_whole *w);
+/* How many folders here changed since the table was written, as far as a short
+ * look tells: at most so many, below root, of those whose stamps are to be
+ * believed. A guess, of which nothing follows for mail. Before folders_begin().
+ */
+uint32_t folders_touched(struct folders *s, const struct catalog *table,
+	const struct maildir_trust *t, uint32_t most);
 /* MD5 of a folder's name; INBOX in any case is one. */
 void folders_id(struct span name, uint8_t id[16]);
 /* The row of a folder as its head says; h NULL: nothing is agreed. */

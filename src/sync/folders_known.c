@@ -18,6 +18,8 @@
 #include "port/hash.h"
 #include "sync/folders.h"
 
+#define LOOKS 64 /* names below root, for a guess */
+
 void
 folders_compare(struct folders *s, struct catalog *table,
 	const struct folders_now *now, bool all)
@@ -109,6 +111,39 @@ same_here(const struct folders_now *now, const struct catalog_row *r,
 	}
 	digest_stamps(stamp.sub, 2, now->boot_id, md5);
 	return memcmp(md5, r->stamps, 16) == 0;
+}
+
+static bool
+later(const struct fs_stamp *s, const struct fs_stat *than)
+{
+	return s->ctime_s > than->mtime_s || (s->ctime_s == than->mtime_s &&
+		s->ctime_ns > than->mtime_ns);
+}
+
+uint32_t
+folders_touched(struct folders *s, const struct catalog *table,
+	const struct maildir_trust *t, uint32_t most)
+{
+	uint32_t n = 0;
+	const char *name;
+	enum fs_type type;
+	struct fs_stat is;
+	struct fs_walk w;
+
+	if (fs_fstat(table->fd, &is) != ERR_OK || fs_walk_open(&w, t->root,
+		s->walk_buf, sizeof(s->walk_buf)) != ERR_OK) {
+		return 0;
+	}
+	for (int i = 0; i < LOOKS && n < most &&
+		fs_walk_next(&w, &name, &type) == ERR_OK; i++) {
+		struct maildir_stamp stamp;
+
+		n += maildir_trust_stamp(t, name, &stamp) == ERR_OK &&
+			(later(&stamp.sub[0], &is) ||
+				later(&stamp.sub[1], &is));
+	}
+	fs_walk_close(&w);
+	return n;
 }
 
 enum err

@@ -1,0 +1,202 @@
+"""Work here that is seen before the server has listed anything: further
+connections are made beside the first one. And what changes in many folders
+cost in waits."""
+import os
+import re
+import time
+
+import pytest
+
+from hostile import Folder
+from mail import lf, message
+from proxy import Proxy
+from test_ahead import Ahead, filled, own_build
+from test_counts import cost
+from wherry import Wherry
+
+FOLDERS = 20
+LANES = 4
+NAMES = ["a%02d" % i for i in range(FOLDERS)]
+
+pytestmark = own_build
+
+
+def local_changes(w, names, what):
+    for name in names:
+        if what == "flags":
+            w.local.reflag(sorted(w.local.files(name))[0], "+F")
+        else:
+            w.local.add(lf(message("here " + name)), name)
+
+
+def behind(w, delay_s):
+    """{connections: turns in all} of a run over a line."""
+    with Proxy(w.server.tls_port, delay_s) as p:
+        w.configure(remote={"remoteport": p.port})
+        r = w.run("--stats")
+        w.configure(remote={"remoteport": w.server.tls_port})
+        return len(p.open) // 2, cost(r)["round trips"]
+
+
+@pytest.mark.parametrize("what", ["flags", "new"])
+def test_changes_here(make, what):
+    """One wait for each folder, in which its change goes out, is seen, and
+    the next folder is opened; for each connection the login and a first
+    SELECT; the list. What is found twice may come in pieces."""
+    w = make(remote={"usecompression": "no"})
+    names = ["f%02d" % i for i in range(FOLDERS)]
+    filled(w)
+    w.sync()
+    w.run()
+    local_changes(w, names, what)
+    lanes, turns = behind(w, 0.02)
+    print(lanes, turns)
+    assert lanes == LANES
+    assert turns <= FOLDERS + 2 * LANES + 1 + 4
+    w.check()
+    w.quiet()
+
+
+def test_changes_there(make):
+    """All of them are one flight; nobody else connects for it."""
+    w = make(remote={"usecompression": "no"})
+    filled(w)
+    w.sync()
+    w.run()
+    with w.box() as b:
+        for i in range(FOLDERS):
+            b.append(message("there%d" % i), "f%02d" % i)
+            b.store(1, "+F", "f%02d" % i)
+    lanes, turns = behind(w, 0.02)
+    print(lanes, turns)
+    assert lanes == 1 and turns <= 3 + 2, (lanes, turns)
+    w.check()
+    w.quiet()
+
+
+class Slow(Ahead):
+    """Counts connections, and logins that came before the first of them was
+    answered."""
+
+    def __init__(self):
+        self.status_of_login = b"OK in"
+        self.seen = []
+        super().__init__()
+
+    def reset(self):
+        self.seen = []
+        self.first = len(self.connections)
+        self.mark = len(self.received)
+
+    def logins(self):
+        return len(re.findall(rb" (?:LOGIN|AUTHENTICATE) ",
+                              self.received[self.mark:]))
+
+    def do_authenticate(self, conn, cmd, out):
+        if not self.seen:
+            self.seen.append(conn)
+            end = time.monotonic() + 5
+            while time.monotonic() < end and \
+                    len(self.connections) < self.first + self.expect:
+                time.sleep(0.01)
+            time.sleep(0.3)
+            self.early = self.logins()
+        return self.status_of_login
+
+    do_login = do_authenticate
+
+
+@pytest.fixture
+def slow(workdir):
+    s = Slow()
+    s.expect = 1
+    s.reset()
+    w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
+               general={"socktimeout": "10"})
+    for i, name in enumerate(NAMES):
+        s.folders[name] = Folder(uidvalidity=7 + i)
+        for j in range(2):
+            s.folders[name].add(message("%s.%d" % (name, j)))
+    w.run()
+    w.run()
+    yield s, w
+    s.stop()
+
+
+def connected(s):
+    return len(s.connections) - s.first
+
+
+def test_beside_the_first(slow):
+    """All connect at once, and log in when the first one has."""
+    s, w = slow
+    s.reset()
+    w.run()
+    assert connected(s) == 1 and s.logins() == 1
+    local_changes(w, NAMES, "flags")
+    s.expect = LANES
+    s.reset()
+    w.run()
+    assert connected(s) == LANES and s.early == 1, (connected(s), s.early)
+    assert s.logins() == LANES
+    for name in NAMES:
+        assert [m.letters for m in s.folders[name].mails] == ["F", ""], name
+    s.expect = 1
+    s.reset()
+    w.run()
+    assert connected(s) == 1
+
+
+def test_few_folders(slow):
+    """One that changed is no reason, nor are more that -f leaves out."""
+    s, w = slow
+    local_changes(w, NAMES[:1], "flags")
+    s.reset()
+    w.run()
+    assert connected(s) == 1
+    local_changes(w, NAMES, "new")
+    s.reset()
+    w.run("-f", NAMES[3])
+    assert connected(s) == 1
+    assert len(s.folders[NAMES[3]].mails) == 3
+
+
+def test_wrong_password(slow):
+    """It is tried once, however many connections there are."""
+    s, w = slow
+    local_changes(w, NAMES, "flags")
+    s.status_of_login = b"NO [AUTHENTICATIONFAILED] no"
+    s.expect = LANES
+    s.reset()
+    w.run(code=77)
+    assert connected(s) == LANES and s.logins() == 1
+
+
+def test_touched_for_nothing(slow):
+    """What looks like work and is none: they go again."""
+    s, w = slow
+    for name in NAMES:
+        path = os.path.join(w.local.root, name, "cur")
+        os.utime(path, ns=(os.stat(path).st_atime_ns,
+                           os.stat(path).st_mtime_ns))
+    s.expect = LANES
+    s.reset()
+    w.run()
+    assert connected(s) == LANES
+
+
+def test_others_are_refused(slow):
+    """A server that has no room for more than one."""
+    s, w = slow
+    local_changes(w, NAMES, "new")
+
+    def edit(cmd, out):
+        if cmd.name in ("AUTHENTICATE", "LOGIN") and s.logins() > 1:
+            return [cmd.tag + b" NO [LIMIT] enough\r\n"]
+        return out
+    s.edit = edit
+    s.expect = LANES
+    s.reset()
+    w.run()
+    for name in NAMES:
+        assert len(s.folders[name].mails) == 3, name
