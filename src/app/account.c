@@ -125,11 +125,26 @@ end(struct account *a, enum err e, int64_t now_ms)
 	return ERR_END;
 }
 
+/* How much there is to do here, as far as it can be seen already. */
+static void
+look_early(struct account *a)
+{
+	a->left = 0;
+	if (CFG_CONNECTIONS > 1 && a->table.rows > 0 && a->root != FS_NONE &&
+		a->options->only_folders == NULL) {
+		maildir_trust_begin(&a->now.trust, a->root,
+			a->conf.trust_mtime);
+		a->left = folders_touched(&a->folders, &a->table,
+			&a->now.trust, 2 * CFG_CONNECTIONS);
+	}
+}
+
 static enum err
 connect_begin(struct account *a, int64_t now_ms)
 {
 	uint32_t s = a->options->socktimeout_s != 0 ? a->options->socktimeout_s
 						     : CFG_SILENCE_S;
+	enum err e;
 
 	a->first = pool_lease(a);
 	if (a->first == NULL) {
@@ -148,17 +163,11 @@ connect_begin(struct account *a, int64_t now_ms)
 	if (CFG_COMPRESS) {
 		account_line_begin(a);
 	}
-	a->left = 0;
-	if (CFG_CONNECTIONS > 1 && a->table.rows > 0 && a->root != FS_NONE &&
-		a->options->only_folders == NULL) {
-		maildir_trust_begin(&a->now.trust, a->root,
-			a->conf.trust_mtime);
-		a->left = folders_touched(&a->folders, &a->table,
-			&a->now.trust, 2 * CFG_CONNECTIONS);
-	}
 	log_msg(LOG_INFO, "Establishing connection to %s:%u (%s)",
 		a->conf.host, a->conf.port, a->conf.remote_repo);
-	return lane_connect(a->first, now_ms);
+	e = lane_connect(a->first, now_ms);
+	look_early(a); /* while the line is on its way */
+	return e;
 }
 
 static enum err

@@ -12,8 +12,7 @@
  * gathers in its first bytes, so that most messages are one write. */
 #define OUT 12288u
 /* In blocks (folder_local_cut). */
-#define EARLY (2 * sizeof(struct want_set))
-#define EARLY_OUT (EARLY < 512 ? EARLY : EARLY & ~(size_t)511)
+#define EARLY_OUT (sizeof(((struct folder *)0)->early_out) & ~(size_t)511)
 _Static_assert(OUT <= CFG_SORT_ARENA, "the sort arena holds the output");
 
 /* Of the file in tmp/. */

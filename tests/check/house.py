@@ -342,8 +342,8 @@ POSIX_HEADERS = {
     "arpa/inet.h", "dirent.h", "errno.h", "fcntl.h", "netdb.h",
     "netinet/in.h", "netinet/tcp.h", "poll.h", "pwd.h", "signal.h",
     "stdio.h", "stdlib.h", "sys/resource.h", "sys/socket.h", "sys/stat.h",
-    "sys/time.h", "sys/types.h", "sys/wait.h", "termios.h", "time.h",
-    "unistd.h"} | STANDARD
+    "sys/time.h", "sys/types.h", "sys/uio.h", "sys/wait.h",
+    "termios.h", "time.h", "unistd.h"} | STANDARD
 # Not of POSIX, but of every system that port/posix/ is for.
 EVERYWHERE = {"sys/ioctl.h"}
 

@@ -46,9 +46,13 @@ class Proxy:
                 data = a.recv(65536)
                 if not data:
                     break
+                event = (self, state["no"], way, data[:400])
+                if way == "up":  # events are in the order of the client
+                    self.events.append(event)
                 if self.delay_s:
                     time.sleep(self.delay_s)
-                self.events.append((self, state["no"], way, data[:400]))
+                if way == "down":
+                    self.events.append(event)
                 if way == "up":
                     self.bytes_up += len(data)
                     if state["last"] != "up":
@@ -79,11 +83,15 @@ class Proxy:
 
     @staticmethod
     def most_open(events):
-        """So many connections were there at the same time, at most."""
-        now = most = 0
-        for e in events:
-            now += (e[2] == "open") - (e[2] == "shut")
-            most = max(most, now)
+        """So many connections were there at the same time, at most. LOGOUT
+        ends one: that it was shut is seen later."""
+        now, most = set(), 0
+        for proxy, no, what, passed in events:
+            if what == "open":
+                now.add((proxy, no))
+            elif what == "shut" or (what == "up" and b" LOGOUT" in passed):
+                now.discard((proxy, no))
+            most = max(most, len(now))
         return most
 
     def __exit__(self, *unused):

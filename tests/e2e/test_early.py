@@ -22,6 +22,7 @@ pytestmark = own_build
 
 
 def local_changes(w, names, what):
+    time.sleep(0.02)  # a tick of the file system's clock after the last run
     for name in names:
         if what == "flags":
             w.local.reflag(sorted(w.local.files(name))[0], "+F")
@@ -175,6 +176,7 @@ def test_wrong_password(slow):
 def test_touched_for_nothing(slow):
     """What looks like work and is none: they go again."""
     s, w = slow
+    time.sleep(0.02)
     for name in NAMES:
         path = os.path.join(w.local.root, name, "cur")
         os.utime(path, ns=(os.stat(path).st_atime_ns,
