@@ -76,15 +76,18 @@ choose(struct lane *l, int64_t now_ms)
 }
 
 /* Whether the connection is to be compressed, or left to others that are, as
- * soon as nothing is in flight. True: it is under way. */
+ * soon as nothing is in flight. True: the lane has another step to do. */
 static bool
 line_step(struct lane *l, int64_t now_ms)
 {
 	enum account_line what = account_line_look(l, now_ms);
 	bool open = l->phase == LANE_FOLDER;
 
-	if (open) {
-		folder_pause(&l->folder, what != LINE_STAYS);
+	if (l->conn.fence != 0) { /* in flight until this folder is done */
+		what = LINE_STAYS;
+	}
+	if (open && folder_pause(&l->folder, what != LINE_STAYS)) {
+		return true;
 	}
 	if (what == LINE_STAYS || l->conn.inflight_n > 0) {
 		return false;
@@ -102,7 +105,7 @@ line_step(struct lane *l, int64_t now_ms)
 		l->phase = LANE_LOST;
 		return true;
 	}
-	return false;
+	return l->conn.err != ERR_OK;
 }
 
 static enum err

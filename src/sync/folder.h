@@ -443,8 +443,9 @@ int64_t folder_deadline(const struct folder *f);
 /* Asks to stop between two messages; step on until it ends. */
 void folder_stop(struct folder *f);
 /* No further messages are asked for (or are, again): once what was asked for
- * is here nothing is in flight, and the folder waits. */
-void folder_pause(struct folder *f, bool yes);
+ * is here nothing is in flight, and the folder waits. True: it goes on; step
+ * it now, nothing that arrives would. */
+bool folder_pause(struct folder *f, bool yes);
 /* About so many bytes of messages have not been asked for. */
 uint64_t folder_down_expects(const struct folder *f);
 /* The bodies of all that can be new, so far as the job tells it, come in the

@@ -210,10 +210,13 @@ folder_down_last(const struct folder *f)
 	return all;
 }
 
-void
+bool
 folder_pause(struct folder *f, bool yes)
 {
+	bool goes_on = f->down.pause && !yes;
+
 	f->down.pause = yes;
+	return goes_on;
 }
 
 uint64_t

@@ -2,6 +2,7 @@
 import os
 import random
 import re
+import shutil
 import socket
 import sys
 import zlib
@@ -114,6 +115,22 @@ def test_two_of_many_connections(make):
             text_mail(b, 10, "f%d" % i)
     w.sync()
     w.quiet()
+
+
+def test_the_last_is_compressed_late(make):
+    """A lane that gets the memory of another one when its next folder's
+    commands are on the line already: time and again, since it is a race."""
+    w = make()
+    for i in range(20):
+        with w.box() as b:
+            b.create("f%02d" % i)
+            b.append_many((message("m%d.%d" % (i, k), 300)
+                           for k in range(400)), "f%02d" % i)
+    for _ in range(6):
+        w.run(timeout=30)
+        assert len(w.local.files("f19")) == 400
+        shutil.rmtree(w.root)
+        shutil.rmtree(w.metadata)
 
 
 def test_no_is_no(make):
