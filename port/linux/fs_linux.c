@@ -190,9 +190,8 @@ kernel_since(unsigned want_major, unsigned want_minor)
 bool
 fs_sync_all_trusted(fs_fd dir)
 {
-	uint32_t magic;
-
 	static int reports; /* 1 yes, -1 no: the kernel stays the same */
+	uint32_t magic;
 
 	if (reports == 0) {
 		reports = kernel_since(5, 8) ? 1 : -1;

@@ -11,6 +11,8 @@
 #include "port/net.h"
 #include "port/sys.h"
 
+/* One line, waited for with net_poll() so that a signal ends the question and
+ * the terminal gets its echo back. */
 static enum err
 read_line(int fd, char *p, size_t cap)
 {

@@ -121,8 +121,6 @@ sys_columns(int fd)
 	return 80;
 }
 
-/* One line, waited for with net_poll() so that a signal ends the question and
- * the terminal gets its echo back. */
 static uint64_t
 to_ms(const struct timeval *tv)
 {

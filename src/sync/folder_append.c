@@ -302,7 +302,8 @@ take_back(struct folder *f, uint32_t first)
 }
 
 /* As many UIDs as messages, ascending (RFC 3501 2.3.1.1), and of no message
- * that is known: else none of them is believed. Gmail keeps equal messages once, under their old UID. */
+ * that is known: else none of them is believed. Gmail keeps equal messages
+ * once, under their old UID. */
 static bool
 credible(struct folder *f, uint32_t first, uint32_t n)
 {

@@ -10,7 +10,7 @@
 
 /* The sorter's arena is free while messages come: what is to be written
  * gathers in its first bytes, so that most messages are one write. */
-#define OUT 12288u
+#define OUT 8192u
 /* In blocks (folder_local_cut). */
 #define EARLY_OUT (sizeof(((struct folder *)0)->early_out) & ~(size_t)511)
 _Static_assert(OUT <= CFG_SORT_ARENA, "the sort arena holds the output");

@@ -10,11 +10,9 @@
 
 #include "sync/folder_part.h"
 
-static struct want_set *
-set(struct folder *f, uint32_t slot)
-{
-	return slot < 2 ? &f->sets[slot] : &f->more[slot - 2];
-}
+/* f may be const, and then the set is. */
+#define SET(f, slot) \
+	((slot) < 2 ? &(f)->sets[slot] : &(f)->more[(slot) - 2])
 
 /* Gathered downwards into the end of the set: as good as sorted, but the end
  * of the table need not be in order. */
@@ -39,7 +37,7 @@ note_oldest(struct folder *f)
 	int64_t oldest = 0;
 
 	for (uint32_t i = 0; i < f->down.slots; i++) {
-		const struct want_set *w = set(f, i);
+		const struct want_set *w = SET(f, i);
 
 		if (w->busy && (oldest == 0 || w->sent_ms < oldest)) {
 			oldest = w->sent_ms;
@@ -51,7 +49,7 @@ note_oldest(struct folder *f)
 static enum err
 send_set(struct folder *f, uint32_t slot)
 {
-	struct want_set *w = set(f, slot);
+	struct want_set *w = SET(f, slot);
 	struct imap_set uids;
 	enum err e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
 
@@ -142,7 +140,7 @@ take_part(struct folder *f, struct want_set *w)
 static enum err
 fill(struct folder *f, uint32_t slot)
 {
-	struct want_set *w = set(f, slot);
+	struct want_set *w = SET(f, slot);
 
 	if (CFG_RESUME && w->n == 0 && f->part.uid != 0 &&
 		f->down.resumed == 0) {
@@ -185,8 +183,8 @@ begin(struct folder *f)
 		f->down.slots += FOLDER_MORE;
 	}
 	for (uint32_t i = 0; i < f->down.slots; i++) {
-		set(f, i)->busy = false;
-		set(f, i)->n = 0;
+		SET(f, i)->busy = false;
+		SET(f, i)->n = 0;
 	}
 	f->down.at = f->table.count;
 	f->down.left = todo - taken;
@@ -203,7 +201,7 @@ folder_down_last(const struct folder *f)
 		f->down.again_at == f->down.again_n && !f->down.pause;
 
 	for (uint32_t i = 0; all && i < f->down.slots; i++) {
-		const struct want_set *w = i < 2 ? &f->sets[i] : &f->more[i - 2];
+		const struct want_set *w = SET(f, i);
 
 		all = w->n == 0 || w->busy;
 	}
@@ -248,13 +246,13 @@ folder_down_step(struct folder *f)
 	for (uint32_t i = 0; i < f->down.slots; i++) {
 		enum err e = ERR_END;
 
-		if (!set(f, i)->busy && !f->stopping && !f->down.pause) {
+		if (!SET(f, i)->busy && !f->stopping && !f->down.pause) {
 			e = fill(f, i);
 		}
 		if (e != ERR_OK && e != ERR_END && e != ERR_AGAIN) {
 			return e;
 		}
-		busy = busy || set(f, i)->busy || e == ERR_AGAIN;
+		busy = busy || SET(f, i)->busy || e == ERR_AGAIN;
 	}
 	if (busy || f->down.pause) {
 		return ERR_AGAIN;
@@ -272,7 +270,7 @@ static struct want *
 find(struct folder *f, uint32_t uid, struct want_set **of)
 {
 	for (uint32_t i = 0; i < f->down.slots; i++) {
-		struct want_set *w = set(f, i);
+		struct want_set *w = SET(f, i);
 
 		if (!w->busy || w->n == 0 || uid < w->m[0].uid ||
 			uid > w->m[w->n - 1].uid) {
@@ -363,7 +361,7 @@ set_answered(struct folder *f, const struct imap_event *ev)
 	if (ev->cookie >= f->down.slots) {
 		return;
 	}
-	w = set(f, ev->cookie);
+	w = SET(f, ev->cookie);
 	w->busy = false;
 	note_oldest(f);
 	f->conn->answered = true;
