@@ -32,7 +32,7 @@ static const uint8_t magic[8] = {'W', 'H', 'E', 'R', 'R', 'Y', 'h', 'd'};
 
 static const struct field fields[] = {
 	F(12, generation), F(16, uidvalidity), F(20, uidnext), F(24, messages),
-	F(28, unseen), F(32, alive), F(36, restored), F(40, gone), F(48, modseq),
+	F(28, unseen), F(32, alive), F(36, restored), F(48, modseq),
 	STAMP(56, 0), STAMP(96, 1), F(136, boot_id), F(152, fmd5),
 	F(168, identity), F(184, listed_at)};
 
@@ -56,7 +56,7 @@ dec(struct head *h, const uint8_t p[SLOT], unsigned slot)
 	if (memcmp(p, magic, sizeof(magic)) != 0 ||
 		le_get32(p + 8) - OLDEST > VERSION - OLDEST ||
 		!fields_sealed(p, SLOT) || (p[12] & 1) != slot ||
-		p[44] > HEAD_REMAP || p[45] > 1) {
+		p[44] > HEAD_INITIAL || p[45] > 1) {
 		return false;
 	}
 	fields_get(FIELDS(fields), h, p);

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "port/fs.h"
 
-enum head_mode { HEAD_NORMAL, HEAD_INITIAL, HEAD_REMAP };
+enum head_mode { HEAD_NORMAL, HEAD_INITIAL };
 
 struct head {
 	uint32_t generation; /* of commits */
@@ -22,7 +22,7 @@ struct head {
 	 * it, all of it at once; uidnext 0: none yet. modseq 0: the server has
 	 * no HIGHESTMODSEQ for this folder. */
 	uint32_t uidnext, messages, unseen;
-	uint32_t alive, gone; /* records by kind */
+	uint32_t alive; /* records that stood for a file at the stamps */
 	/* The mailbox was restored from a backup: from this UID on they may be
 	 * those of other messages than the records and names say, and what is
 	 * below is to be compared; 0: it was not. */
