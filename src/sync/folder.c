@@ -63,20 +63,34 @@ folder_identity(const struct folder_job *job, struct span remote,
 	hash_md5(b.p, b.n, out);
 }
 
+/* MD5 of a text, as hex. */
+static void
+hex_md5(struct span text, uint8_t id[16], char out[33])
+{
+	struct buf b;
+
+	hash_md5(text.p, text.n, id);
+	buf_init(&b, out, 33);
+	buf_hex(&b, id, 16);
+	buf_cstr(&b);
+}
+
 static enum err
 check_identity(struct folder *f)
 {
 	static const uint8_t none[16];
-	uint8_t id[16];
+	uint8_t id[16], name[16];
+	char dir[33];
 
 	folder_identity(f->job, f->job->remote, id);
 	if (memcmp(f->head.identity, none, 16) != 0 &&
 		memcmp(f->head.identity, id, 16) != 0) {
+		hex_md5(f->job->remote, name, dir);
 		return err_set(ERR_GUARD,
 			"its records belong to another server, user or folder; "
 			"nothing was changed. If the server only got a new "
-			"name, remove this folder's state to adopt the mail "
-			"again");
+			"name, remove wherry/%s below this account's metadata "
+			"to adopt the mail again", dir);
 	}
 	memcpy(f->head.identity, id, 16);
 	return ERR_OK;
@@ -167,17 +181,6 @@ open_box(struct folder *f)
 	return e;
 }
 
-static void
-hex_fmd5(struct folder *f)
-{
-	struct buf b;
-
-	hash_md5(f->job->visible.p, f->job->visible.n, f->head.fmd5);
-	BUF_INIT(&b, f->fmd5);
-	buf_hex(&b, f->head.fmd5, 16);
-	buf_cstr(&b);
-}
-
 /* A delta counts from the agreed status, if there are the records of it and
  * nobody wants to see it all. */
 void
@@ -228,7 +231,7 @@ folder_begin(struct folder *f, struct imap_conn *conn,
 	if (e == ERR_OK) {
 		f->doubt = f->head.unflushed && (!f->boot_known ||
 			memcmp(f->head.boot_id, f->boot_id, 16) != 0);
-		hex_fmd5(f);
+		hex_md5(f->job->visible, f->head.fmd5, f->fmd5);
 		e = open_box(f);
 	}
 	if (e == ERR_OK) {

@@ -1,6 +1,8 @@
 """What must not be lost, and what needs a person."""
+import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -465,6 +467,29 @@ def test_restored_folder_of_another_numbering(w):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+def test_records_of_another_folder(w):
+    """They are not believed, and it is said which directory holds them."""
+    with w.box() as b:
+        fill(b, 3)
+        b.create("a")
+        b.append_many([message("other")], "a")
+        w.sync()
+        states = os.path.join(w.metadata, "Account-Test")
+        a, b = (hashlib.md5(f.encode()).hexdigest() for f in ("INBOX", "a"))
+        top = os.path.join(states, "wherry")
+        for old, new in ((a, "x"), (b, a), ("x", b)):
+            os.rename(os.path.join(top, old), os.path.join(top, new))
+        w.local.add(lf(message("new")))
+        w.local.add(lf(message("new too")), "a")
+        r = w.run(code=2)
+        told = re.findall(r"remove (wherry/\w+) below", r.text)
+        assert sorted(told) == sorted(["wherry/" + a, "wherry/" + b]), r
+        for d in told:
+            shutil.rmtree(os.path.join(states, d))
+        w.sync()
+        assert sum(map(len, w.remote().values())) == 6
+
+
 def test_folder_that_could_not_be_read_once(w, workdir):
     """Looking for folders fails at one, for a moment: it is not gone, nor is
     its state forgotten, so that what was deleted in it would come back."""
