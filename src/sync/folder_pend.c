@@ -181,8 +181,8 @@ make_durable(struct folder *f, bool others)
 {
 	enum err e = ERR_UNSUPPORTED;
 
-	if (f->job->durability == FOLDER_OFF) {
-		return ERR_OK;
+	if (f->job->durability == FOLDER_OFF) { /* else it is sent again */
+		return f->stats.up > 0 ? sync_names(f, others) : ERR_OK;
 	}
 	if (!f->sync_each && f->pend_n >= FOLDER_SYNCFS_FROM) {
 		e = fs_sync_all(f->box.tmp,

@@ -74,6 +74,25 @@ def test_orders(disk, mode):
     w.quiet()
 
 
+def test_what_is_sent_has_its_name_first(disk):
+    """Also with fsync = off: a power cut that took the name back and left the
+    record would have the message sent, and fetched, a second time."""
+    w = disk(general={"fsync": "off"})
+    w.sync()
+    for i in range(40):
+        w.local.add(lf(message("m%d" % i)), flags="S")
+    lines = trace(w)
+    named = [i for i, s in enumerate(lines)
+             if re.match(r'renameat2\(.*,U=\d+,FMD5=', s)]
+    table = [i for i, s in enumerate(lines)
+             if s.startswith("pwrite64") and "/table" in s]
+    assert len(named) == 40
+    assert any(max(named) < i < min(table) and "/cur>" in lines[i]
+               for i in flushes(lines)), "".join(lines)
+    assert len([i for i in flushes(lines) if i > min(named)]) < 4
+    w.quiet()
+
+
 @pytest.mark.parametrize("refused", [False, True])
 def test_slow_syncfs(disk, refused):
     """Others write much to the disk: after one syncfs that takes long, files
