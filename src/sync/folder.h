@@ -244,6 +244,7 @@ struct folder {
 		bool sent, asked; /* any APPEND; for keys */
 		bool doubt; /* one of the UIDs is not that message's */
 		bool hold, recovering;
+		bool keep; /* the journal: a file of it was not found */
 		bool differ; /* a file that was copied has other flags */
 		fs_fd fd;
 		bool cr;

@@ -464,20 +464,25 @@ folder_find_stem(struct folder *f, const char *name, enum maildir_where *where,
 	struct maildir_name want, have;
 	struct maildir_scan scan;
 	const char *entry;
-	enum err e;
+	enum err e = ERR_END;
 
 	maildir_name_parse(&want, span_of(name), f->fmd5, f->job->infosep);
-	maildir_scan_begin(&scan, &f->box, f->walk_buf, sizeof(f->walk_buf));
-	while ((e = maildir_scan_next(&scan, where, &entry)) == ERR_OK) {
-		maildir_name_parse(&have, span_of(entry), f->fmd5,
-			f->job->infosep);
-		if (span_eq(have.stem, want.stem) &&
-			strlen(entry) < CFG_NAME) {
-			memcpy(found, entry, strlen(entry) + 1);
-			break;
+	/* Who is renamed meanwhile may be missed: two looks. */
+	for (int i = 0; i < 2 && e == ERR_END; i++) {
+		maildir_scan_begin(&scan, &f->box, f->walk_buf,
+			sizeof(f->walk_buf));
+		while ((e = maildir_scan_next(&scan, where, &entry)) ==
+			ERR_OK) {
+			maildir_name_parse(&have, span_of(entry), f->fmd5,
+				f->job->infosep);
+			if (span_eq(have.stem, want.stem) &&
+				strlen(entry) < CFG_NAME) {
+				memcpy(found, entry, strlen(entry) + 1);
+				break;
+			}
 		}
+		maildir_scan_end(&scan);
 	}
-	maildir_scan_end(&scan);
 	return e == ERR_END ? ERR_NOENT : e;
 }
 

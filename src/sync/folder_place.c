@@ -82,7 +82,7 @@ place(struct folder *f, const struct upload *u, struct intent *i)
 	const char *name = i->name;
 	enum err e = ERR_NOENT;
 
-	for (int tries = 0; tries < 2 && e == ERR_NOENT; tries++) {
+	for (int tries = 0; tries < 4 && e == ERR_NOENT; tries++) {
 		if (tries > 0) { /* its flags were changed meanwhile */
 			e = folder_find_stem(f, i->name, &where, found);
 			name = found;
@@ -100,8 +100,14 @@ place(struct folder *f, const struct upload *u, struct intent *i)
 			? u->uid + 1 : f->up.u0;
 		return promise(f, u, where, to);
 	}
+	if (e == ERR_NOENT && f->up.recovering) {
+		return err_set(e, "files are renamed all the time; next run");
+	}
 	/* Removed while it was sent: it comes back as a download, and can be
-	 * removed again. */
+	 * removed again. But who renames may hide it: the next pass looks for
+	 * it before anything comes down. */
+	f->up.keep |= e == ERR_NOENT;
+	f->stamp.differs = true;
 	return e == ERR_NOENT || e == ERR_EXIST ? ERR_OK : e;
 }
 
@@ -135,7 +141,7 @@ folder_place_all(struct folder *f)
 enum err
 folder_place_end(struct folder *f)
 {
-	enum err e = f->up.hold || journal_empty(&f->journal)
+	enum err e = f->up.hold || f->up.keep || journal_empty(&f->journal)
 		? ERR_OK : journal_clear(&f->journal, folder_always(f));
 
 	if (e == ERR_OK && f->up.recovering) {

@@ -3,13 +3,14 @@ are refused or cut off in the middle; never a message less or one twice."""
 import os
 import re
 import socket
+import subprocess
 import time
 
 import pytest
 
 from hostile import CAPS, Imap
 from mail import lf, message, subject
-from wherry import Wherry
+from wherry import HERE, Wherry, binary, is_static
 
 MULTI = CAPS + " MULTIAPPEND"
 FULL = ("IMAP4rev1 SASL-IR LITERAL+ UIDPLUS MULTIAPPEND MOVE ID ENABLE "
@@ -418,3 +419,35 @@ def test_file_vanishes_from_a_batch(up):
     for p in u.w.local.files():
         with open(p, "rb") as f:
             assert u.w.local.uid_of(p) == uids[subject(f.read())]
+
+
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory):
+    """busy(n): the start of a command line with a mail program beside it
+    that changes a flag n times just before wherry renames the file."""
+    if is_static(binary()):
+        pytest.skip("a static program cannot be preloaded")
+    path = str(tmp_path_factory.mktemp("busy") / "busy.so")
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", path,
+                    os.path.join(HERE, "busy.c"), "-ldl"], check=True)
+    return lambda n: ["env", "LD_PRELOAD=" + path, "WHERRY_TEST_BUSY=%d" % n]
+
+
+@pytest.mark.parametrize("times", [1, 2, 4, 5, 40])
+@pytest.mark.parametrize("without", ["", "UIDPLUS"])
+def test_flags_change_while_it_gets_its_uid(servers, make, busy, times,
+                                            without):
+    """Whoever is not found under his name was not removed for that: the
+    message is neither sent nor fetched a second time."""
+    w = make(server=servers(capability=" ".join(
+        c for c in FULL.split() if c != without)))
+    w.sync()
+    add(w, ["m0", "m1", "m2"], flags="S")
+    r = w.run(code=(0, 1, 75), prefix=busy(times))
+    for _ in range(2):
+        w.run(code=(0, 75))
+    w.run()
+    assert sorted(subject(open(p, "rb").read())
+                  for p in w.local.files()) == ["m0", "m1", "m2"], r
+    w.check()
+    w.quiet()
