@@ -26,6 +26,7 @@ folder_fresh_send(struct folder *f)
 	uint32_t lo = f->base.uidnext;
 	enum err e;
 
+	f->early.busy = false; /* before a mailbox is selected again */
 	if (lo == 0 || lo > FOLDER_UID_MAX - CFG_FRESH || !few(f) ||
 		lo <= f->table.last_uid || f->pass > 0 || !f->policy.pull ||
 		f->job->dry_run || f->part.uid != 0 ||
