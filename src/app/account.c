@@ -30,6 +30,9 @@ account_begin(struct account *a, struct conf *conf, const char *name,
 	e = conf_account(conf, name, &a->conf);
 	conf_lend(conf, NULL);
 	a->folders.open = false;
+	if (e == ERR_LIMIT) {
+		e = ERR_CONF; /* too long: no later run will take it */
+	}
 	if (e == ERR_OK) {
 		log_msg(LOG_INFO, "*** Processing account %s", a->conf.name);
 		e = account_open(a);

@@ -324,7 +324,7 @@ from_file(struct account *a)
 	if (a->pass_n == sizeof(a->pass) - 1 &&
 		span_find((struct span){a->pass, a->pass_n}, '\n') ==
 			a->pass_n) {
-		return err_set(ERR_LIMIT, "remotepassfile: %s: its first line "
+		return err_set(ERR_CONF, "remotepassfile: %s: its first line "
 			"is longer than %d bytes", a->conf.passfile,
 			(int)sizeof(a->pass) - 2);
 	}

@@ -21,6 +21,7 @@ account_passcmd_begin(struct account *a, int64_t now_ms)
 enum err
 account_passcmd_step(struct account *a, int64_t now_ms)
 {
+	char rest[64];
 	size_t n = 0;
 	int status = 0;
 	enum err e = ERR_OK;
@@ -30,14 +31,19 @@ account_passcmd_step(struct account *a, int64_t now_ms)
 			"seconds", PASSWORD_MS / 1000);
 	}
 	while (e == ERR_OK) {
-		if (a->pass_n + 1 >= sizeof(a->pass)) {
-			return err_set(ERR_LIMIT,
-				"remotepasscmd prints more than %d bytes",
-				(int)sizeof(a->pass) - 1);
+		size_t had = a->pass_n;
+		bool whole = span_find((struct span){a->pass, had}, '\n') < had;
+
+		if (!whole && had + 1 >= sizeof(a->pass)) {
+			return err_set(ERR_CONF, "remotepasscmd: its first line "
+				"is longer than %d bytes",
+				(int)sizeof(a->pass) - 2);
 		}
-		e = net_read(a->cmd.fd, a->pass + a->pass_n,
-			sizeof(a->pass) - 1 - a->pass_n, &n);
-		a->pass_n += e == ERR_OK ? n : 0;
+		/* What it says behind that line nobody needs. */
+		e = whole ? net_read(a->cmd.fd, rest, sizeof(rest), &n)
+			  : net_read(a->cmd.fd, a->pass + had,
+				    sizeof(a->pass) - 1 - had, &n);
+		a->pass_n += e == ERR_OK && !whole ? n : 0;
 	}
 	if (e != ERR_END) {
 		return e;
