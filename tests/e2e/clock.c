@@ -1,9 +1,11 @@
 /*
- * clock: preloaded into a program, its clock says what WHERRY_TEST_CLOCK
+ * clock: preloaded into a program, its clock says what WHERRY_TEST_CLOCK_AT
  * holds (seconds since 1970), and goes on from there. The monotonic clock,
- * which waits are measured with, stays as it is.
+ * which waits are measured with, goes WHERRY_TEST_CLOCK_SPEED times as fast,
+ * and waits of poll() are as much shorter.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -15,7 +17,7 @@ shift(void)
 {
 	static long long by;
 	static int known;
-	const char *at = getenv("WHERRY_TEST_CLOCK");
+	const char *at = getenv("WHERRY_TEST_CLOCK_AT");
 	struct timespec now;
 
 	if (!known && at != NULL &&
@@ -26,6 +28,26 @@ shift(void)
 	return by;
 }
 
+static int
+speed(void)
+{
+	const char *by = getenv("WHERRY_TEST_CLOCK_SPEED");
+
+	return by == NULL ? 1 : atoi(by);
+}
+
+/* By way of the call of the kernel, as the libc's own is this one's name. */
+int
+poll(struct pollfd *p, nfds_t n, int timeout_ms)
+{
+	int by = speed();
+	struct timespec t = {timeout_ms / by / 1000,
+		timeout_ms / by % 1000 * 1000000L};
+
+	return (int)syscall(SYS_ppoll, p, n, timeout_ms < 0 ? NULL : &t, NULL,
+		0);
+}
+
 int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
@@ -33,6 +55,13 @@ clock_gettime(clockid_t id, struct timespec *ts)
 
 	if (r == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
 		ts->tv_sec += (time_t)shift();
+	}
+	if (r == 0 && id == CLOCK_MONOTONIC && speed() != 1) {
+		long long ns = (ts->tv_sec * 1000000000LL + ts->tv_nsec) *
+			speed();
+
+		ts->tv_sec = (time_t)(ns / 1000000000);
+		ts->tv_nsec = (long)(ns % 1000000000);
 	}
 	return r;
 }

@@ -16,7 +16,7 @@ import kinds  # noqa: E402
 import memory  # noqa: E402
 from cyrus import NotHere  # noqa: E402
 from dovecot import fast_dir  # noqa: E402
-from wherry import TOP, Wherry  # noqa: E402
+from wherry import HERE, TOP, Wherry, binary  # noqa: E402
 
 _users = itertools.count(1)
 
@@ -118,6 +118,27 @@ def build():
                 env={"PATH": os.environ["PATH"]})
         return os.path.join(TOP, "build", name, "wherry")
     return get
+
+
+@pytest.fixture(scope="session")
+def other_clock(tmp_path_factory):
+    """other_clock(AT=seconds, SPEED=times): the start of a command line of which
+    the last program has that clock (clock.c)."""
+    path = str(tmp_path_factory.mktemp("clock") / "clock.so")
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", path,
+                    os.path.join(HERE, "clock.c")], check=True)
+
+    def command(**settings):
+        # WRAP may start other programs first: only the last one is misled.
+        return ["env", "LD_PRELOAD=" + path] + [
+            "WHERRY_TEST_CLOCK_%s=%d" % x for x in settings.items()]
+    r = subprocess.run(command(AT=1000) + ["date", "+%s"],
+                       capture_output=True, text=True, check=True)
+    assert int(r.stdout) in (1000, 1001)
+    with open(binary(), "rb") as f:
+        if b"/ld-" not in f.read(4096):
+            pytest.skip("a static program cannot be misled about the time")
+    return command
 
 
 @pytest.fixture(scope="session")

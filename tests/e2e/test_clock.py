@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mail import lf, message
-from wherry import HERE, TEMPORARY, TOP, binary
+from wherry import TEMPORARY, TOP
 
 DAY = 86400
 CERTAINLY_OVER = 40 * DAY  # the test server's certificates live 30 days
@@ -19,24 +19,10 @@ def stamp():
         return int(re.search(r"WHERRY_STAMP (\d+)", f.read()).group(1))
 
 
-@pytest.fixture(scope="session")
-def at(tmp_path_factory):
+@pytest.fixture
+def at(other_clock):
     """at(seconds): the start of a command line with that clock."""
-    path = str(tmp_path_factory.mktemp("clock") / "clock.so")
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", path,
-                    os.path.join(HERE, "clock.c")], check=True)
-
-    def command(seconds):
-        # WRAP may start other programs first: only the last one is misled.
-        return ["env", "LD_PRELOAD=" + path,
-                "WHERRY_TEST_CLOCK=%d" % seconds]
-    r = subprocess.run(command(1000) + ["date", "+%s"],
-                       capture_output=True, text=True, check=True)
-    assert int(r.stdout) in (1000, 1001)
-    with open(binary(), "rb") as f:
-        if b"/ld-" not in f.read(4096):
-            pytest.skip("a static program cannot be misled about the time")
-    return command
+    return lambda seconds: other_clock(AT=int(seconds))
 
 
 @pytest.fixture
