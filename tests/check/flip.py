@@ -7,7 +7,7 @@ another knob), a preset, all switches on, all off. It goes the way of every
 .config: config/overrides.sh, config.h, the flags of the Makefile (at -O0).
 
 	flip.py                 all of them
-	flip.py sample          the presets, all on, all off, and a few
+	flip.py sample          the presets, all off, and a few
 	flip.py CFG_X tiny ...  these
 
 What does not differ is not done again: an object is known by the text that
@@ -28,8 +28,9 @@ import limits  # noqa: E402
 TOP = limits.TOP
 DIR = "build/flips"
 HEADER = DIR + "/overrides.h"
-SAMPLE = ["tiny", "router", "full", "all-on", "all-off", "CFG_FILTERS",
-          "CFG_PASSCMD", "CFG_TOKEN"]
+# all-on is nas, which is the default, as long as no switch is off there.
+SAMPLE = ["tiny", "router", "full", "all-off", "CFG_FILTERS", "CFG_PASSCMD",
+          "CFG_TOKEN"]
 TWICE = 4  # a number is raised to at most so many times its default
 BYTES = 1 << 20  # and one that is 0 by default to this
 TIMEOUT = 300

@@ -1,12 +1,14 @@
 /*
  * The store under power cuts: every script is cut at every call of the disk,
  * several times with other luck, and what was promised before has to be there
- * afterwards, and nothing that was never written.
+ * afterwards, and nothing that was never written. Without WHERRY_BIG=1, as
+ * under valgrind and in qemu, each cut has one of the lucks, in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "power.h"
@@ -23,11 +25,15 @@ static uint8_t arena[16384];
 static void
 every_cut(enum err (*script)(void), void (*check)(void), int lucks)
 {
+	bool all = getenv("WHERRY_BIG") != NULL;
+
 	for (long cut = 1;; cut++) {
 		enum err e = ERR_OK;
 		bool was_cut = false;
+		int luck = all ? 0 : (int)(cut % lucks);
+		int end = all ? lucks : luck + 1;
 
-		for (int luck = 0; luck < lucks; luck++) {
+		for (; luck < end; luck++) {
 			enum power_mood m = luck < 2 ? (enum power_mood)luck
 						     : POWER_PART;
 
