@@ -437,6 +437,18 @@ rec_base(struct folder *f, const struct rec *r, struct buf *out)
 	return e;
 }
 
+/* Folders made in one second have one UIDVALIDITY, so messages of one UID and
+ * date have one base name: who was moved here is told by his header. */
+static bool
+same_key(struct folder *f, const struct local *l, const char *name,
+	const struct rec *r)
+{
+	struct sync_key key;
+
+	return r->mkey == 0 || (folder_measure(f, l->where, name, &key, NULL,
+		NULL, NULL) == ERR_OK && sync_key_get(&key) == r->mkey);
+}
+
 bool
 folder_same_name(struct folder *f, const struct local *l, const struct rec *r)
 {
@@ -454,7 +466,8 @@ folder_same_name(struct folder *f, const struct local *l, const struct rec *r)
 		return false;
 	}
 	maildir_name_parse(&n, buf_get(&a), f->fmd5, f->job->infosep);
-	return span_eq(n.base, buf_get(&b));
+	return span_eq(n.base, buf_get(&b)) &&
+		(n.ours || same_key(f, l, buf_cstr(&a), r));
 }
 
 enum err

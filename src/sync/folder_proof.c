@@ -29,6 +29,7 @@ folder_measure(struct folder *f, enum maildir_where where, const char *name,
 	char chunk[2048], last = '\0';
 	bool nul = false;
 	size_t n = 1;
+	uint64_t all = 0;
 	struct fs_stat st;
 	fs_fd fd;
 	enum err e = fs_open(f->box.sub[where], name, FS_READ, 0, &fd);
@@ -37,13 +38,15 @@ folder_measure(struct folder *f, enum maildir_where where, const char *name,
 		return e;
 	}
 	sync_key_init(key);
-	*size = 0;
-	while (e == ERR_OK && n > 0) {
+	while (e == ERR_OK && n > 0 && (size != NULL || !sync_key_done(key))) {
 		e = fs_read(fd, chunk, sizeof(chunk), &n);
 		if (e == ERR_OK) {
 			sync_key_push(key, (struct span){chunk, n});
-			count((struct span){chunk, n}, &last, size, &nul);
+			count((struct span){chunk, n}, &last, &all, &nul);
 		}
+	}
+	if (size != NULL) {
+		*size = all;
 	}
 	if (e == ERR_OK && mtime != NULL) {
 		e = fs_fstat(fd, &st);

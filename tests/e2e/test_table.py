@@ -176,6 +176,54 @@ def test_new_and_gone_while_others_change(w):
     w.quiet()
 
 
+@pytest.mark.tiers
+def test_moved_and_sent(make, kind):
+    """Between folders on either side, with flags changed along; and more new
+    mail than one command or one group holds."""
+    w = make(sep="/" if kind == "dovecot-maildir" else ".")
+    A, B = ("INBOX/" * (kind == "courier") + x for x in "AB")
+    with w.box() as b:
+        b.create(A)
+        b.create(B)
+        uid = [b.append(message("m%d" % i), flags="F") for i in range(30)]
+        for i in range(10):
+            b.append(message("a%d" % i), A)
+        w.sync()
+        want = {"INBOX": {"m%d" % i: "F" for i in range(30)},
+                A: {"a%d" % i: "" for i in range(10)}, B: {}}
+
+        def here(name, a, to, flags):
+            path = w.local.find(name, a)
+            os.rename(path, w.local.path(
+                to, "cur", os.path.basename(path).split(":")[0] + ":2," +
+                flags))
+            del want[a][name]
+            want[to][name] = flags
+        for i in range(6):  # forth and back, and out of a folder to both
+            here("m%d" % i, "INBOX", A, ["F", "FS", "", "RS"][i % 4])
+            here("a%d" % i, A, "INBOX" if i % 2 else B,
+                 ["", "S", "FS"][i % 3])
+        b.select("INBOX")
+        b.ok(b.c.uid("COPY", "%d:%d" % (uid[10], uid[13]), b.wire(B)))
+        b.delete(uid[10:14])
+        b.store(uid[16:20], "+R")
+        for i in range(10, 14):
+            want[B]["m%d" % i] = want["INBOX"].pop("m%d" % i)
+        want["INBOX"].update({"m%d" % i: "FR" for i in range(16, 20)})
+        os.unlink(w.local.find("m20"))
+        del want["INBOX"]["m20"]
+        for i in range(140):
+            w.local.add(lf(message("n%d" % i)), flags="S" * (i % 2))
+            want["INBOX"]["n%d" % i] = "S" * (i % 2)
+        w.sync()
+        got = {f: {subject(m.body): m.flags for m in b.messages(f)}
+               for f in want}
+        assert got == want
+        assert [len(b.messages(f)) for f in want] == [
+            len(x) for x in want.values()]
+    w.quiet()
+
+
 def test_trash_flag_alone_removes_nothing(w):
     """T and \\Deleted are one flag; only a removed file is a deletion."""
     with w.box() as b:
