@@ -38,7 +38,8 @@ struct source {
 	struct table table;
 };
 
-/* The folder that the name of u tells, if that is another one than this. */
+/* The folder that the name of u tells, if that is another one than this, and
+ * than the one that was looked for last. */
 static bool
 foreign(struct folder *f, const struct upload *u, char fmd5[33])
 {
@@ -46,17 +47,18 @@ foreign(struct folder *f, const struct upload *u, char fmd5[33])
 	struct intent i;
 	const char *at;
 
-	if (u->state != UPLOAD_READY ||
-		folder_up_intent(f, u, &i) != ERR_OK) {
+	if (folder_up_intent(f, u, &i) != ERR_OK) {
 		return false;
 	}
 	maildir_name_parse(&n, span_of(i.name), f->fmd5, f->job->infosep);
 	at = strstr(i.name, ",FMD5=");
-	if (n.uid == 0 || !n.has_fmd5 || n.ours || at == NULL) {
+	if (n.uid == 0 || !n.has_fmd5 || n.ours || at == NULL ||
+		memcmp(at + 6, f->move.last, 32) == 0) {
 		return false;
 	}
 	memcpy(fmd5, at + 6, 32); /* has_fmd5: so many are there */
 	fmd5[32] = '\0';
+	memcpy(f->move.last, fmd5, 32);
 	return true;
 }
 
@@ -137,36 +139,73 @@ give_up(struct upload *u, enum upload_state state)
 	u->state = (uint8_t)state;
 }
 
+/* Is u a message of s, and which? */
+static bool
+is_of(struct folder *f, struct source *s, const struct upload *u,
+	struct rec *r)
+{
+	struct maildir_name n;
+	struct intent i;
+	uint32_t recno;
+
+	if (folder_up_intent(f, u, &i) != ERR_OK) {
+		return false;
+	}
+	maildir_name_parse(&n, span_of(i.name), s->fmd5, f->job->infosep);
+	return n.ours && table_find(&s->table, n.uid, r, &recno) == ERR_OK &&
+		r->state == REC_PRESENT && r->mkey == u->mkey &&
+		r->size == u->size;
+}
+
+/* What was agreed of its flags, as far as this folder can keep them. */
+static uint8_t
+agreed(const struct folder *f, const struct rec *r)
+{
+	return (uint8_t)(r->flags & MAILDIR_FLAGS_SYSTEM &
+		f->policy.permanent);
+}
+
 /* What of the group is a message of s; limit holds its flags meanwhile. */
 static uint32_t
 take(struct folder *f, struct source *s)
 {
-	uint32_t taken = 0, recno;
+	uint32_t taken = 0;
 
 	for (uint32_t i = 0; i < f->up.n; i++) {
 		struct upload *u = &f->uploads[i];
-		struct maildir_name n;
-		struct intent intent;
 		struct rec r;
 
-		if (u->state != UPLOAD_READY ||
-			folder_up_intent(f, u, &intent) != ERR_OK) {
-			continue;
+		if (u->state == UPLOAD_READY && is_of(f, s, u, &r) &&
+			from_uid(f, r.uid, UPLOAD_COPY) == NULL) {
+			u->uid = r.uid;
+			u->limit = agreed(f, &r);
+			u->state = UPLOAD_COPY;
+			taken++;
 		}
-		maildir_name_parse(&n, span_of(intent.name), s->fmd5,
-			f->job->infosep);
-		if (!n.ours || from_uid(f, n.uid, UPLOAD_COPY) != NULL ||
-			table_find(&s->table, n.uid, &r, &recno) != ERR_OK ||
-			r.state != REC_PRESENT || r.mkey != u->mkey ||
-			r.size != u->size) {
-			continue;
-		}
-		u->uid = n.uid;
-		u->limit = r.flags & MAILDIR_FLAGS_SYSTEM;
-		u->state = UPLOAD_COPY;
-		taken++;
 	}
 	return taken;
+}
+
+void
+folder_move_recovered(struct folder *f)
+{
+	struct source s;
+	char fmd5[33];
+	struct rec r;
+
+	memset(f->move.last, 0, sizeof(f->move.last));
+	for (uint32_t at = 0; at < f->up.n; at++) {
+		if (!foreign(f, &f->uploads[at], fmd5) ||
+			!source_find(f, fmd5, &s)) {
+			continue;
+		}
+		for (uint32_t i = at; i < f->up.n; i++) {
+			if (is_of(f, &s, &f->uploads[i], &r)) {
+				f->uploads[i].flags = agreed(f, &r);
+			}
+		}
+		source_close(&s);
+	}
 }
 
 static enum err
@@ -198,12 +237,10 @@ choose(struct folder *f)
 	enum err e = ERR_END;
 
 	while (e == ERR_END && f->move.at < f->up.n && !f->stopping) {
-		if (!foreign(f, &f->uploads[f->move.at++], fmd5) ||
-			memcmp(fmd5, f->move.last, 32) == 0) {
-			continue;
-		}
-		memcpy(f->move.last, fmd5, 32);
-		if (source_find(f, fmd5, &s)) {
+		const struct upload *u = &f->uploads[f->move.at++];
+
+		if (u->state == UPLOAD_READY && foreign(f, u, fmd5) &&
+			source_find(f, fmd5, &s)) {
 			e = take(f, &s) > 0 ? examine(f, &s) : ERR_END;
 			source_close(&s);
 		}

@@ -181,7 +181,8 @@ enum err folder_proof_add(struct folder *f, const struct listed *s,
 	const struct local *l, const struct rec *t, uint32_t recno);
 enum err folder_proof_step(struct folder *f);
 enum err folder_proof_event(struct folder *f, const struct imap_event *ev);
-/* Header key and size (as sent: CRLF) of a file; *has_nul may be NULL. */
+/* Header key and size (as sent: CRLF) of a file; what is not asked for is
+ * NULL, and without the size only the header is read. */
 enum err folder_measure(struct folder *f, enum maildir_where where,
 	const char *name, struct sync_key *key, uint64_t *size, bool *has_nul,
 	int64_t *mtime);
@@ -286,6 +287,9 @@ enum err folder_append_done(struct folder *f, const struct imap_event *ev);
 /* folder_move.c: uploads that are READY and were moved here from another
  * folder are copied on the server; ERR_END: this one is selected again. */
 enum err folder_move_step(struct folder *f);
+/* After a crash: the agreed flags of those, by the records of the folder that
+ * they came from. */
+void folder_move_recovered(struct folder *f);
 /* While f->move.away all events are its own. */
 enum err folder_move_event(struct folder *f, const struct imap_event *ev);
 

@@ -288,6 +288,9 @@ folder_recover_step(struct folder *f)
 		}
 		u->flags = 0; /* not known what both sides have: a union */
 	}
+	if (CFG_MOVES) {
+		folder_move_recovered(f);
+	}
 	if (lost > 0 && young(f)) {
 		f->up.hold = true;
 		f->stats.waiting += lost;

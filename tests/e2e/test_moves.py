@@ -303,6 +303,88 @@ def test_copyuid_that_cannot_be(mock, lie):
         assert w.local.uid_of(p) == m.uid
 
 
+def test_cut_behind_the_copy(mock):
+    """What was agreed of its flags stands in the records of where it came
+    from: what was taken away here along with the move does not come back."""
+    s, w = mock
+    for m in s.folders["From"].mails:
+        m.flags |= {"\\Flagged", "\\Seen"}
+    w.configure(remote={"retrycount": 0})
+    w.run()
+    for i, flags in enumerate(["-F", "-FS", "+R"]):
+        move(w, w.local.find("From-%d" % i, "From"), "To", flags)
+
+    def edit(cmd, out):
+        if cmd.name == "UID COPY":
+            raise EOFError
+        return out
+    s.edit = edit
+    w.run(code=75)
+    assert len(s.folders["To"].mails) == 6
+    s.honest()
+    w.run()
+    flags = {subject(m.body): m.letters for m in s.folders["To"].mails}
+    assert flags == {"To-0": "", "To-1": "", "To-2": "", "From-0": "S",
+                     "From-1": "", "From-2": "FRS"}
+    assert flags == {subject(m.body): m.flags
+                     for m in w.local.messages("To")}
+
+
+def test_flag_that_the_other_folder_cannot_keep(mock):
+    """It was not taken away there: it stays here."""
+    s, w = mock
+    s.folders["From"].mails[0].flags |= {"\\Flagged", "\\Seen"}
+    w.run()
+    move(w, w.local.find("From-0", "From"), "To")
+
+    def edit(cmd, out):
+        for m in s.folders["To"].mails:
+            m.flags.discard("\\Flagged")
+        if cmd.name in ("SELECT", "EXAMINE") and cmd.mailbox() == "To":
+            out = [x.replace(b" \\Flagged", b"") for x in out]
+        return out
+    s.edit = edit
+    for _ in range(2):
+        r = w.run("-d", "imap")
+    assert w.local.flags_of(w.local.find("From-0", "To")) == "FS", r
+    assert len(s.folders["To"].mails) == 4
+
+
+@pytest.mark.parametrize("instead", ["moved", "removed"])
+def test_name_of_another_folders(mock, instead):
+    """Two folders made in one second have one UIDVALIDITY, and two messages
+    may have one UID and one date: their files have one base name. The one
+    does not take the place of the other."""
+    s, w = mock
+    a, b = w.local.find("From-0", "From"), w.local.find("To-0", "To")
+    assert a.split("FMD5")[0].split("/")[-1] == (
+        b.split("FMD5")[0].split("/")[-1])
+    os.unlink(b) if instead == "removed" else move(w, b, "From")
+    move(w, a, "To")
+    for _ in range(2):
+        r = w.run(code=(0, 75))
+    assert r.code == 0, r
+    want = {"To": ["From-0", "To-1", "To-2"], "From": ["From-1", "From-2"]}
+    want["From"] += ["To-0"] * (instead == "moved")
+    for f, names in want.items():
+        assert sorted(subject(m.body) for m in s.folders[f].mails) == names
+        uids = {subject(m.body): m.uid for m in s.folders[f].mails}
+        assert {n: w.local.uid_of(w.local.find(n, f)) for n in names} == uids
+        assert len(w.local.files(f)) == len(names)
+
+
+def test_folder_of_another_name(mock):
+    """Files under the FMD5 of a name that the folder had once are its own."""
+    s, w = mock
+    w.local.reflag(w.local.find("To-1", "To"), "+F")
+    for p in w.local.files("To"):
+        os.rename(p, re.sub(r"FMD5=.{32}", "FMD5=" + 32 * "0", p))
+    r = w.run("-d", "imap")
+    assert words(r, "APPEND") + words(r, "COPY") == [], r
+    assert len(words(r, "STORE")) == 1, r
+    assert len(w.local.files("To")) == len(s.folders["To"].mails) == 3
+
+
 @pytest.mark.own
 def test_more_than_one_line(build, workdir, monkeypatch):
     """A name so long that not all UIDs of a group fit into one COPY."""
