@@ -118,20 +118,15 @@ measure(struct lane *l, int64_t now_ms)
 {
 	struct account *a = l->account;
 	struct imap_line *line = &a->login.line;
-	bool full = false, packed = false;
+	struct imap_seen seen = {0};
 
 	if (line->rtt > l->conn.rtt_ms + 1 || line->rtt == 0) {
 		line->rtt = l->conn.rtt_ms + 1;
 	}
-	if (!l->conn.answered) {
-		return;
-	}
-	l->conn.answered = false;
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
-		full = full || imap_line_busy(&l->conn, now_ms);
-		packed = packed || l->conn.io.compressed;
+		imap_line_look(line, &l->conn, now_ms, &seen);
 	}
-	imap_line_came(line, io_line_rx(), now_ms, full, packed);
+	imap_line_seen(line, &seen, io_line_rx(), now_ms);
 }
 
 enum account_line

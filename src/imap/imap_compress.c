@@ -7,13 +7,14 @@
  * on a line that is known to be slow, where that much takes longer to arrive
  * than the round trip.
  *
- * The rate is what all connections received between two messages, while one of
- * them always had asked for more, long enough before for it to be on the way:
- * what came then came as fast as the line brings it. That it is fast is seen
- * from little. That it is slow takes three intervals, each of a round trip or
- * more, that agree: TCP begins slowly, and doubles what it sends with every
- * round trip; and a server, or we, who have too much to do come up with a
- * little now and much then.
+ * The rate is what all connections received while one of them had asked for
+ * more, long enough before for it to be on the way, and none of it waited here
+ * for us: what came then came as fast as the line brings it, or as the server
+ * does. That the line is fast is seen from one burst (io_line.c), whatever the
+ * server did before. That it is slow takes three intervals, each of a round
+ * trip or more, that agree, and no burst: TCP begins slowly, and doubles what
+ * it sends with every round trip; and a server who has too much to do comes up
+ * with nothing now and much then.
  */
 #include "base/log.h"
 #include "imap/imap_conn.h"
@@ -21,8 +22,10 @@
 #if CFG_COMPRESS
 
 #define FAST 10000u /* bytes per ms: 80 Mbit/s */
-#define FAST_BYTES (128u << 10)
 #define SLOW_MS 50u
+#define SLOW_BYTES (64u << 10) /* a few TLS records */
+#define SLOW_TIMES 3u
+#define DOUBT_TIMES 6u /* of one that was fast */
 #define ASK (64u << 10)
 
 bool
@@ -61,9 +64,10 @@ imap_compress_answer(struct imap_conn *c)
 		on ? "compressed" : "refuses to compress");
 }
 
-/* As much as came so far, in up to four sets, and no more than a fast line
- * brings in a round trip: what is under way on a line that turns out to be
- * slow cannot be compressed any more. */
+/* As much as came so far, in four sets, and no more than a fast line brings in
+ * a round trip: what is under way on a line that turns out to be slow cannot be
+ * compressed any more. Four of the least are two bursts, so that there can be
+ * one. */
 uint64_t
 imap_line_ask(const struct imap_conn *c)
 {
@@ -80,11 +84,18 @@ imap_line_ask(const struct imap_conn *c)
 	return n > ASK ? n : ASK;
 }
 
-bool
-imap_line_busy(const struct imap_conn *c, int64_t now_ms)
+void
+imap_line_look(const struct imap_line *line, struct imap_conn *c,
+	int64_t now_ms, struct imap_seen *seen)
 {
-	return c->asked_ms != 0 && c->inflight_n > 0 &&
-		now_ms - c->asked_ms + 1 >= (int64_t)c->rtt_ms;
+	seen->full = seen->full || (c->asked_ms != 0 && c->inflight_n > 0 &&
+		now_ms - c->asked_ms + 1 >= (int64_t)c->rtt_ms);
+	seen->packed = seen->packed || c->io.compressed;
+	seen->empty = seen->empty || c->io.empty_ms >= line->since_ms;
+	if (seen->burst < c->io.burst) {
+		seen->burst = c->io.burst;
+	}
+	c->io.burst = 0;
 }
 
 /* What is compressed can only show that the line is faster than believed: the
@@ -95,27 +106,32 @@ interval(struct imap_line *line, uint32_t rate, bool packed)
 	bool same = rate <= line->last + line->last / 4 &&
 		rate >= line->last - line->last / 4;
 
-	line->steady = same && rate < FAST ? line->steady + 1 : 0;
+	line->steady = rate >= FAST ? 0 : same ? line->steady + 1 : 1;
 	line->last = rate;
-	if (packed ? rate > line->rate : rate >= FAST || line->steady > 1) {
+	if (packed ? rate > line->rate : rate >= FAST || line->steady >=
+		(line->rate < FAST ? SLOW_TIMES : DOUBT_TIMES)) {
 		line->rate = rate;
 	}
 }
 
 void
-imap_line_came(struct imap_line *line, uint64_t rx, int64_t now_ms,
-	bool full, bool packed)
+imap_line_seen(struct imap_line *line, const struct imap_seen *seen,
+	uint64_t rx, int64_t now_ms)
 {
 	uint64_t n = rx - line->since_rx;
 	uint64_t ms = (uint64_t)(now_ms - line->since_ms) + 1;
+	bool over = line->open && ms > SLOW_MS && ms > line->rtt &&
+		n >= SLOW_BYTES;
 
-	if (line->open && ((n >= FAST_BYTES && n / ms >= FAST) ||
-		(ms > SLOW_MS && ms > line->rtt))) {
-		interval(line, (uint32_t)(n / ms) + 1, packed);
-		line->open = false;
+	if (seen->burst >= FAST) {
+		line->rate = seen->burst;
+		line->steady = 0;
+		over = true;
+	} else if (over && (seen->empty || n / ms >= FAST)) {
+		interval(line, (uint32_t)(n / ms) + 1, seen->packed);
 	}
-	if (!full || !line->open) {
-		line->open = full;
+	if (!seen->full || !line->open || over) {
+		line->open = seen->full;
 		line->since_ms = now_ms;
 		line->since_rx = rx;
 	}

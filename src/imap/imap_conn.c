@@ -37,7 +37,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->extra_ms = c->asked_ms = 0;
 	c->literal_left = 0;
 	c->literal = c->building = c->more = false;
-	c->wanted = c->answered = false;
+	c->wanted = false;
 	c->script = SCRIPT_NONE;
 	c->fence = 0;
 	c->got_caps = c->enabled = c->named = c->later = c->hold = false;

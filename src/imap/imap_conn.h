@@ -56,7 +56,7 @@ struct imap_line {
 	uint32_t rate;	 /* bytes per ms, as it was seen to work; 0 unknown */
 	uint64_t expect; /* bytes that a new connection is going to receive */
 	uint32_t rtt;	 /* ms, of another connection; and 1, 0 unknown */
-	/* the interval that is measured (imap_line_came) */
+	/* the interval that is measured (imap_line_seen) */
 	bool open;
 	int64_t since_ms; /* when all streams had received so much: */
 	uint64_t since_rx;
@@ -112,9 +112,8 @@ struct imap_conn {
 	int64_t extra_ms;		   /* granted to the oldest command */
 	uint32_t rtt_ms; /* shortest answer: to the login, to ID */
 	/* Of messages, by their user: when the oldest FETCH that is not
-	 * answered was sent, 0 none; one has come, for whoever looks. */
+	 * answered was sent, 0 none. */
 	int64_t asked_ms;
-	bool answered;
 	uint64_t literal_left;
 	bool literal, building, more;
 	uint8_t mech, mechs_tried; /* of the login, see imap_session.c */
@@ -163,14 +162,20 @@ bool imap_compress_pays(const struct imap_line *line, uint64_t expect,
 bool imap_compress_reserve(struct imap_conn *c);
 bool imap_compress(struct imap_conn *c);
 /* How fast the line is (imap_compress.c). How many bytes of messages to ask
- * for at once, while that is not known. Busy: what was asked for was sent long
- * enough ago for its answer to come now. Came: a message, or the end of a FETCH,
- * on one of the connections of a line, when all streams had received rx; full:
- * one of them is busy; packed: one is compressed. */
+ * for at once, while that is not known. Seen: what is so of all connections of
+ * a line at this moment (imap_line_look() adds one), when all streams had
+ * received rx; the more often, the sooner it is known. */
+struct imap_seen {
+	bool full;	/* what one asked for is on the way since a round trip */
+	bool packed;	/* one is compressed */
+	bool empty;	/* one had nothing to bring, since the last interval */
+	uint32_t burst; /* bytes per ms, of one, while it was never empty */
+};
 uint64_t imap_line_ask(const struct imap_conn *c);
-bool imap_line_busy(const struct imap_conn *c, int64_t now_ms);
-void imap_line_came(struct imap_line *line, uint64_t rx, int64_t now_ms,
-	bool full, bool packed);
+void imap_line_look(const struct imap_line *line, struct imap_conn *c,
+	int64_t now_ms, struct imap_seen *seen);
+void imap_line_seen(struct imap_line *line, const struct imap_seen *seen,
+	uint64_t rx, int64_t now_ms);
 /* The next event of a ready connection; *ev is valid until the next call.
  * TAGGED, UIDSET, ESEARCH events of a command carry its cmd and cookie. */
 enum err imap_conn_next(struct imap_conn *c, struct imap_event **ev);

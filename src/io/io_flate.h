@@ -25,10 +25,11 @@ void io_flate_release(struct io_flate **f);
  * raw is used up, so that the peer can read it all. Returns bytes used. */
 size_t io_flate_pack(struct io_flate *f, struct span raw);
 
-/* io_line.c: connected, or shaken hands; n bytes were read */
+/* io_line.c: connected, or shaken hands; n bytes were read, 0: there were none
+ */
 struct io_stream;
 void io_line_answered(struct io_stream *s, int64_t now_ms);
-void io_line_read(size_t n);
+void io_line_read(struct io_stream *s, size_t n, int64_t now_ms);
 
 extern const struct mem_row io_flate_mem;
 

@@ -62,7 +62,6 @@ io_open(struct io_stream *s, const char *host, uint16_t port, bool tls,
 	s->want_tls = tls;
 	s->verify = verify;
 	s->timeout_ms = timeout_ms;
-	s->dry_ms = -1;
 	enter(s, IO_RESOLVE, now_ms);
 	e = net_resolve_start(&s->resolve, host, port);
 	return e == ERR_OK ? ERR_OK : fail(s, e);
@@ -250,21 +249,24 @@ step_read(struct io_stream *s, int64_t now_ms)
 
 	/* One stream has nothing while others have much: not asked each time,
 	 * but every millisecond, and whenever somebody waited. */
-	if (room == 0 || s->dry_ms == now_ms) {
+	if (room == 0 || (s->dry && s->empty_ms == now_ms)) {
 		return ERR_AGAIN;
 	}
 	s->want_read = NET_IN;
 	e = s->tls != NULL ? tls_read(s->tls, at, room, &n) :
 			     net_read(s->fd, at, room, &n);
-	s->dry_ms = e == ERR_AGAIN ? now_ms : -1;
+	s->dry = e == ERR_AGAIN;
+	if (s->dry) {
+		s->empty_ms = now_ms;
+	}
+	if (CFG_COMPRESS && (e == ERR_OK || e == ERR_AGAIN)) {
+		io_line_read(s, n, now_ms);
+	}
 	if (e == ERR_AGAIN && s->tls != NULL) {
 		s->want_read = tls_want(s->tls);
 	}
 	if (e != ERR_OK) {
 		return e;
-	}
-	if (CFG_COMPRESS) {
-		io_line_read(n);
 	}
 	s->in_n += n;
 	s->counts.rx += n;
@@ -422,7 +424,7 @@ int
 io_poll_fd(struct io_stream *s, int *want, int64_t *deadline_ms)
 {
 	*want = 0;
-	s->dry_ms = -1;
+	s->dry = false;
 	*deadline_ms = s->deadline_ms;
 	switch (s->state) {
 	case IO_RESOLVE:

@@ -44,14 +44,18 @@ struct io_stream {
 	bool retried;
 	bool sent_since_read;
 	bool compressed;
+	bool dry; /* empty, and nobody waited since */
 	struct io_flate *flate; /* leased: compressed, or about to be */
 	int timeout_ms;
 	int want_read, want_write; /* what TLS waits for to go on */
 	const struct tls_verify *verify;
 	uint32_t addr;
 	int64_t deadline_ms;
-	int64_t dry_ms;	      /* when the peer had nothing; -1: ask again */
-	uint32_t answer_ms;   /* quickest of connecting and handshake, and 1 */
+	int64_t empty_ms;     /* when it was last found so */
+	/* io_line.c: what had come by then; the fastest that much came since
+	 * (bytes per ms), for whoever takes it; the quickest of connecting and
+	 * handshake (ms, and 1) */
+	uint32_t empty_rx, burst, answer_ms;
 	struct io_counts counts;
 	size_t in_at, in_n, out_at, out_n;
 	size_t out_most; /* so far out was ever filled */

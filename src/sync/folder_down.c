@@ -224,6 +224,20 @@ folder_down_expects(const struct folder *f)
 		? f->down.asked / f->down.asked_n * f->down.left : 0;
 }
 
+/* What is on the way cannot be compressed any more: while the line is not
+ * known that is four sets, or one large message. */
+static bool
+enough(const struct folder *f)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < f->down.slots; i++) {
+		n += SET(f, i)->busy ? SET(f, i)->bytes : 0;
+	}
+	return CFG_COMPRESS && n >= 4 * imap_line_ask(f->conn) &&
+		imap_line_ask(f->conn) < CFG_SET_BYTES;
+}
+
 enum err
 folder_down_step(struct folder *f)
 {
@@ -246,7 +260,8 @@ folder_down_step(struct folder *f)
 	for (uint32_t i = 0; i < f->down.slots; i++) {
 		enum err e = ERR_END;
 
-		if (!SET(f, i)->busy && !f->stopping && !f->down.pause) {
+		if (!SET(f, i)->busy && !f->stopping && !f->down.pause &&
+			!enough(f)) {
 			e = fill(f, i);
 		}
 		if (e != ERR_OK && e != ERR_END && e != ERR_AGAIN) {
@@ -341,7 +356,6 @@ arrived(struct folder *f, const struct imap_event *ev)
 	if (e != ERR_OK) {
 		return e;
 	}
-	f->conn->answered = true;
 	w->got = 1;
 	of->left--;
 	if (fetch->has_flags) {
@@ -364,7 +378,6 @@ set_answered(struct folder *f, const struct imap_event *ev)
 	w = SET(f, ev->cookie);
 	w->busy = false;
 	note_oldest(f);
-	f->conn->answered = true;
 	if (CFG_RESUME && w->part) {
 		folder_resume_forget(f); /* unless it was used up */
 	}

@@ -57,12 +57,12 @@ decision(void **state)
 	}
 }
 
-/* Answers to FETCH, and what is believed of the line after each. */
+/* What comes, and what is believed of the line after each. */
 struct answer {
 	int64_t ms; /* since the one before */
 	uint64_t n; /* bytes that came in between */
-	bool idle, packed;
-	uint32_t rate;
+	bool idle, packed, late;
+	uint32_t burst, rate;
 };
 
 static void
@@ -73,10 +73,13 @@ see(uint32_t rtt_ms, uint32_t known, const struct answer *a, size_t n)
 	uint64_t rx = 77;
 
 	for (size_t i = 0; i < n; i++) {
+		const struct imap_seen seen = {.full = !a[i].idle,
+			.packed = a[i].packed, .empty = !a[i].late,
+			.burst = a[i].burst};
+
 		now += a[i].ms;
 		rx += a[i].n;
-		imap_line_came(&line, rx, now, !a[i].idle,
-			a[i].packed);
+		imap_line_seen(&line, &seen, rx, now);
 		/* The clock counts whole milliseconds. */
 		if (line.rate < a[i].rate / 10 * 9 ||
 			line.rate > a[i].rate) {
@@ -95,6 +98,10 @@ see(uint32_t rtt_ms, uint32_t known, const struct answer *a, size_t n)
 #define IDLE(t, bytes) {.ms = (t), .n = (bytes), .idle = true}
 #define PACKED(t, bytes, r) \
 	{.ms = (t), .n = (bytes), .rate = (r), .packed = true}
+#define LATE(t, bytes, r) \
+	{.ms = (t), .n = (bytes), .rate = (r), .late = true}
+#define BURST(t, bytes, r) \
+	{.ms = (t), .n = (bytes), .rate = (r), .burst = (r)}
 
 static void
 measured(void **state)
@@ -102,19 +109,29 @@ measured(void **state)
 	(void)state;
 	/* Slow: three intervals. What came before them does not count. */
 	SEE(1, 0, GOT(60, 150000, 0), GOT(60, 140000, 0), GOT(60, 150000, 2500),
-		GOT(60, 60000, 2500), GOT(60, 60000, 2500),
-		GOT(60, 60000, 1000));
-	/* They are made of as many answers as it takes. */
+		GOT(90, 90000, 2500), GOT(90, 90000, 2500),
+		GOT(90, 90000, 1000));
+	/* They are made of as many answers as it takes, */
 	SEE(1, 0, GOT(30, 75000, 0), GOT(30, 75000, 0), GOT(30, 75000, 0),
 		GOT(30, 75000, 0), GOT(30, 75000, 0), GOT(30, 75000, 2500));
-	/* Fast: at once, but not from next to nothing. */
-	SEE(1, 0, GOT(0, 64 * KIB, 0), GOT(1, 64 * KIB, 65537));
+	/* and of some records of TLS, however long these take. */
+	SEE(1, 0, GOT(60, 0, 0), GOT(60, 16384, 0), GOT(60, 0, 0),
+		GOT(340, 49152, 0), GOT(520, 65535, 0), GOT(0, 1, 0),
+		GOT(100, 16384, 0), GOT(420, 49152, 126));
+	/* Fast: at once, if it came at once. */
+	SEE(1, 0, BURST(10, 128 * KIB, 13107));
+	SEE(1, 0, GOT(60, 150000, 0), GOT(60, 140000, 0),
+		BURST(60, 150000, 13000), GOT(60, 150000, 13000));
 	/* A round trip in which nothing was asked for is not measured, */
 	SEE(100, 0, IDLE(1, 0), IDLE(100, MIB), IDLE(100, MIB), IDLE(100, MIB));
-	/* nor is what is shorter than one. */
+	/* nor is what is shorter than one, */
 	SEE(200, 0, IDLE(100, 250000), GOT(100, 0, 0), IDLE(100, 250000),
 		GOT(100, 0, 0), GOT(250, 625000, 0), GOT(250, 625000, 0),
 		GOT(250, 625000, 2500));
+	/* nor what waited for us. */
+	SEE(1, 0, LATE(60, 150000, 0), LATE(60, 150000, 0),
+		LATE(60, 150000, 0), GOT(60, 150000, 0), GOT(60, 150000, 0),
+		LATE(60, 150000, 0), GOT(60, 150000, 2500));
 	/* TCP begins slowly, and that is no slow line; */
 	SEE(100, 0, GOT(110, 28 * KIB, 0), GOT(110, 56 * KIB, 0),
 		GOT(110, 112 * KIB, 0), GOT(110, 224 * KIB, 0),
@@ -124,14 +141,16 @@ measured(void **state)
 	SEE(1, 0, GOT(60, 150000, 0), GOT(60, 300000, 0), GOT(60, 150000, 0),
 		GOT(60, 300000, 0), GOT(60, 300000, 0), GOT(60, 100000, 0),
 		GOT(60, 100000, 0));
-	/* nor a fast one that stops. */
-	SEE(1, 0, GOT(10, 400000, 40000), GOT(100, 90000, 40000),
-		GOT(100, 90000, 40000), GOT(10, 400000, 40000),
+	/* nor a fast one that stops, unless that goes on: six times. */
+	SEE(1, 0, BURST(10, 400000, 40000), GOT(100, 90000, 40000),
+		GOT(100, 90000, 40000), BURST(10, 400000, 40000),
 		GOT(100, 90000, 40000), GOT(100, 90000, 40000),
-		GOT(100, 90000, 900));
+		GOT(100, 90000, 40000), GOT(100, 90000, 40000),
+		GOT(100, 90000, 40000), GOT(100, 90000, 900));
 	/* Compressed, it can turn out to be faster, never slower. */
 	SEE(1, 2500, PACKED(100, 100000, 2500), PACKED(100, 100000, 2500),
-		PACKED(100, 100000, 2500), PACKED(100, 500000, 5000));
+		PACKED(100, 100000, 2500), PACKED(100, 500000, 5000),
+		BURST(20, 300000, 15000));
 }
 
 int

@@ -695,6 +695,36 @@ compress_limit(void **state)
 	}
 }
 
+#if CFG_COMPRESS
+/* What came since the stream was found empty, and only if that is much. */
+static void
+bursts(void **state)
+{
+	enum { MUCH = 128 << 10 };
+
+	(void)state;
+	memset(&s, 0, sizeof(s));
+	s.fd = s.resolve.fd = s.resolve.pid = -1;
+	s.empty_ms = 1000;
+	io_line_read(&s, 0, 1000);
+	io_line_read(&s, MUCH - 1, 1001);
+	assert_int_equal(s.burst, 0);
+	io_line_read(&s, MUCH, 1001);
+	assert_int_equal(s.burst, MUCH / 2);
+	io_line_read(&s, MUCH, 1003); /* slower ones do not count */
+	assert_int_equal(s.burst, MUCH / 2);
+	s.burst = 0;
+	s.counts.rx = 3 * MUCH;
+	s.empty_ms = 1100;
+	io_line_read(&s, 0, 1100); /* however long it waited before that */
+	for (int i = 1; i <= 4; i++) {
+		io_line_read(&s, MUCH / 4, 1199);
+		assert_int_equal(s.burst, i < 4 ? 0 : MUCH / 100);
+		s.counts.rx += MUCH / 4;
+	}
+}
+#endif
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -722,6 +752,9 @@ main(void)
 		CASE(compress_end),
 		CASE(compress_damaged),
 		CASE(compress_limit),
+#if CFG_COMPRESS
+		CASE(bursts),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
