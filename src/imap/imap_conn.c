@@ -444,7 +444,7 @@ imap_conn_step(struct imap_conn *c, int64_t now_ms)
 		return imap_conn_fail(c, name_peer(c, moved));
 	}
 	if (moved == ERR_OK || ran == ERR_OK) {
-		return ERR_OK;
+		return c->err; /* told at once: others have errors too */
 	}
 	return imap_conn_fail(c, ran != ERR_AGAIN ? ran :
 		check_deadlines(c) == ERR_OK ? ERR_AGAIN : ERR_TIMEOUT);
