@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "port/sys.h"
 
+#define EARLY (2 * CFG_CONNECTIONS) /* folders; more make no difference */
+
 enum err
 account_begin(struct account *a, struct conf *conf, const char *name,
 	const struct account_options *options, int64_t now_ms)
@@ -128,17 +130,27 @@ end(struct account *a, enum err e, int64_t now_ms)
 	return ERR_END;
 }
 
-/* How much there is to do here, as far as it can be seen already. */
+/* How much there is to do, as far as it can be told already: what changed
+ * here, or in a first sync all there is. */
 static void
 look_early(struct account *a)
 {
+	const char *asked = a->options->only_folders;
+
 	a->left = 0;
-	if (CFG_CONNECTIONS > 1 && a->table.rows > 0 && a->root != FS_NONE &&
-		a->options->only_folders == NULL) {
+	if (CFG_CONNECTIONS == 1 || a->root == FS_NONE) {
+		return;
+	}
+	if (a->table.rows == 0) {
+		a->left = asked == NULL ? EARLY : 1;
+		for (; asked != NULL && *asked != '\0'; asked++) {
+			a->left += *asked == ',';
+		}
+	} else if (asked == NULL) {
 		maildir_trust_begin(&a->now.trust, a->root,
 			a->conf.trust_mtime);
 		a->left = folders_touched(&a->folders, &a->table,
-			&a->now.trust, 2 * CFG_CONNECTIONS);
+			&a->now.trust, EARLY);
 	}
 }
 
@@ -190,13 +202,24 @@ connect_step(struct account *a, int64_t now_ms)
 	return e;
 }
 
-/* A folder waits and all lanes are at work: a further one may connect. Each
- * that is on its way already is worth two folders, since logging in takes as
- * long as one or two small ones. */
+/* How many lanes are worth what they cost, of n that there are. Each that is on
+ * its way already stands for two folders, since logging in takes as long as one
+ * or two small ones. */
+static uint32_t
+worth(const struct account *a, uint32_t n, uint32_t coming)
+{
+	if (coming > 0 && a->left < 2 * coming) {
+		return n;
+	}
+	return a->conf.max_lanes != 0 ? a->conf.max_lanes : CFG_CONNECTIONS;
+}
+
+/* A folder waits, or is going to, and all lanes are at work: a further one may
+ * connect. */
 static enum err
 widen(struct account *a, int64_t now_ms)
 {
-	uint32_t most = a->conf.max_lanes, n = pool_count(a), coming = 0;
+	uint32_t n = pool_count(a), coming = 0;
 	struct lane *l;
 
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
@@ -208,8 +231,8 @@ widen(struct account *a, int64_t now_ms)
 			return ERR_AGAIN; /* the server has enough of us */
 		}
 	}
-	if ((most != 0 && n >= most) || (coming > 0 && a->left < 2 * coming) ||
-		(CFG_COMPRESS && account_line_is_full(a))) {
+	if (n >= worth(a, n, coming) || (CFG_COMPRESS &&
+		account_line_is_full(a))) {
 		return ERR_AGAIN;
 	}
 	a->wants = !pool_spare(a);
@@ -222,9 +245,10 @@ widen(struct account *a, int64_t now_ms)
 	return lane_connect(pool_lease(a), now_ms);
 }
 
-/* Work here that can be seen before the server lists anything: further lanes
- * connect beside the first one. They log in when that has, since the password
- * may be wrong. */
+/* Work that can be told before the server lists anything: further lanes
+ * connect beside the first one, and behind it, so that it is not the one for
+ * whom a server has no room. They log in when that has, since the password may
+ * be wrong. */
 static enum err
 early_step(struct account *a, enum err e, int64_t now_ms)
 {
@@ -233,7 +257,8 @@ early_step(struct account *a, enum err e, int64_t now_ms)
 	if ((e != ERR_OK && e != ERR_AGAIN) || a->first == NULL) {
 		return e;
 	}
-	if (a->left > 0 && a->first->phase == LANE_CONNECT) {
+	if (a->left > 0 && a->first->phase == LANE_CONNECT &&
+		a->first->conn.io.fd >= 0) {
 		e = widen(a, now_ms) == ERR_OK ? ERR_OK : e;
 	}
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
@@ -255,15 +280,17 @@ early_step(struct account *a, enum err e, int64_t now_ms)
 	return e;
 }
 
-/* Those that connect and are of no use. */
+/* Those that connect yet, and are more than there are folders. */
 static void
 drop(struct account *a)
 {
+	uint32_t n = pool_count(a);
 	struct lane *l = NULL;
 
 	while ((l = pool_next(a, l)) != NULL) {
-		if (l != a->first && l->phase == LANE_CONNECT) {
+		if (l != a->first && l->phase == LANE_CONNECT && n > a->left) {
 			pool_release(l);
+			n--;
 		}
 	}
 }
@@ -317,7 +344,7 @@ run(struct account *a, int64_t now_ms)
 		return early_step(a, connect_step(a, now_ms), now_ms);
 	case ACCOUNT_LIST:
 		e = early_step(a, account_list_step(a, now_ms), now_ms);
-		if (a->quiet) {
+		if (CFG_CONNECTIONS > 1 && a->phase == ACCOUNT_WORK) {
 			drop(a);
 		}
 		return e;
@@ -347,6 +374,7 @@ account_step(struct account *a, int64_t now_ms)
 	}
 	if (a->first != NULL && account_retry(a, a->first, e, now_ms)) {
 		a->phase = ACCOUNT_CONNECT;
+		a->left = 0; /* alone from now on */
 		drop(a);
 		return ERR_OK;
 	}

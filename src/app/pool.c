@@ -35,7 +35,7 @@ bool
 pool_spare(const struct account *a)
 {
 	uint32_t free = 0, begun = 0, n = a->options->accounts;
-	bool wanted = false;
+	bool wanted = a->first != NULL; /* others may yet begin to want */
 
 	for (int i = 0; i < CFG_CONNECTIONS; i++) {
 		const struct account *b = pool_lanes[i].account;

@@ -3,6 +3,7 @@ connections are made beside the first one. And what changes in many folders
 cost in waits."""
 import os
 import re
+import shutil
 import time
 
 import pytest
@@ -82,7 +83,19 @@ class Slow(Ahead):
     def __init__(self):
         self.status_of_login = b"OK in"
         self.seen = []
+        self.most, self.open, self.refused = None, 0, 0
         super().__init__()
+
+    def talk(self, conn):
+        if self.most and self.open >= self.most:
+            self.refused += 1
+            conn.send(b"* BYE enough\r\n")
+            raise EOFError
+        self.open += 1
+        try:
+            return super().talk(conn)
+        finally:
+            self.open -= 1
 
     def reset(self):
         self.seen = []
@@ -105,6 +118,121 @@ class Slow(Ahead):
         return self.status_of_login
 
     do_login = do_authenticate
+
+    def do_list(self, conn, cmd, out):
+        end = time.monotonic() + 2
+        while time.monotonic() < end and self.logins() < self.expect:
+            time.sleep(0.01)
+        self.unlisted = self.logins()
+        return super().do_list(conn, cmd, out)
+
+
+@pytest.fixture
+def fresh(workdir):
+    """Nothing is known of it."""
+    s = Slow()
+    s.expect = LANES
+    s.reset()
+    w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
+               general={"socktimeout": "10"})
+    for i, name in enumerate(NAMES):
+        s.folders[name] = Folder(uidvalidity=7 + i)
+        s.folders[name].add(message("there " + name))
+    yield s, w
+    s.stop()
+
+
+def fetched(s, w):
+    for name in s.folders:
+        assert len(w.local.messages(name)) == len(s.folders[name].mails), name
+
+
+def test_first_sync(fresh):
+    """All connect at once, and have logged in before LIST is answered."""
+    s, w = fresh
+    w.run()
+    assert connected(s) == LANES and s.early == 1
+    assert s.unlisted == LANES and s.logins() == LANES
+    fetched(s, w)
+    s.expect = 1
+    s.reset()
+    w.run()
+    assert connected(s) == 1
+
+
+def test_first_sync_of_one(fresh):
+    """Nobody knew that there was one folder only: the others go again."""
+    s, w = fresh
+    s.folders = {"INBOX": s.folders[NAMES[0]]}
+    w.run()
+    assert connected(s) == LANES == s.logins()
+    fetched(s, w)
+
+
+def test_others_have_yet_to_log_in(fresh):
+    """One folder, and they get no answer: nobody waits for them."""
+    s, w = fresh
+    s.folders = {"INBOX": s.folders[NAMES[0]]}
+    login = s.do_authenticate
+
+    def slowly(conn, cmd, out):
+        if s.seen:
+            end = time.monotonic() + 8
+            while time.monotonic() < end and not s.done:
+                time.sleep(0.01)
+        return login(conn, cmd, out)
+
+    def goodbye(conn, cmd, out):
+        s.done = True
+        return logout(conn, cmd, out)
+    logout, s.do_logout, s.do_authenticate, s.done = \
+        s.do_logout, goodbye, slowly, False
+    w.run()
+    assert s.done
+    fetched(s, w)
+
+
+@pytest.mark.parametrize("bound", [1, 2])
+def test_first_sync_is_bounded(fresh, bound):
+    """By maxconnections, and by how many folders -f names."""
+    s, w = fresh
+    s.expect = bound
+    w.configure(remote={"maxconnections": bound})
+    w.run("-f", ",".join(NAMES[:5]))
+    assert connected(s) == bound == s.logins()
+    for name in NAMES[:5]:
+        assert len(w.local.messages(name)) == 1
+    w.configure(remote={"maxconnections": LANES})
+    shutil.rmtree(w.metadata)
+    shutil.rmtree(w.local.root)
+    s.reset()
+    w.run("-f", ",".join(NAMES[:bound]))
+    assert connected(s) == bound == s.logins()
+
+
+def test_first_sync_with_a_wrong_password(fresh):
+    s, w = fresh
+    s.status_of_login = b"NO [AUTHENTICATIONFAILED] no"
+    w.run(code=77)
+    assert connected(s) == LANES and s.logins() == 1
+
+
+@pytest.mark.parametrize("at", ["greeting", "login"])
+def test_first_sync_others_are_refused(fresh, at):
+    s, w = fresh
+
+    def edit(cmd, out):
+        if cmd.name in ("AUTHENTICATE", "LOGIN") and s.logins() > 1:
+            return [cmd.tag + b" NO [LIMIT] enough\r\n"]
+        return out
+    if at == "login":
+        s.edit = edit
+    else:
+        s.most = 1
+    r = w.run()
+    assert "trying again" not in r.out + r.err
+    assert at == "login" or s.refused == LANES - 1
+    fetched(s, w)
 
 
 @pytest.fixture
