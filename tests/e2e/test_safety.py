@@ -321,7 +321,7 @@ def test_expunge_no(w):
 def test_second_instance(make):
     """75, at once, and the first one's lock stays."""
     with Server(lambda server, conn: conn.drain()) as mock:
-        w = make(server=mock, tls="plain")
+        w = make(server=mock, tls="plain", remote={"maxconnections": 1})
         first = w.start()
         try:
             end = time.monotonic() + 10
