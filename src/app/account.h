@@ -43,6 +43,7 @@ struct account {
 	struct proc cmd;
 	bool cmd_runs, stopping, told;
 	bool listed;   /* LIST was answered */
+	bool begun_early; /* INBOX, behind LIST: tried once */
 	bool quiet;    /* nothing differs: its work is done */
 	bool troubled; /* something has to be told about a folder */
 	bool all_seen; /* the list of folders came to its end */

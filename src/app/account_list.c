@@ -18,9 +18,10 @@
 #include "port/sys.h"
 
 #define BATCH 64 /* STATUS commands */
+#define INBOX "INBOX"
 
 /* What was sent of the flight. */
-enum { ASK_ENABLE, ASK_NAMESPACE, ASK_LIST, ASK_STATUS, ASKED };
+enum { ASK_ENABLE, ASK_NAMESPACE, ASK_LIST, ASK_STATUS, ASK_INBOX, ASKED };
 
 /* All options, but for the password. */
 static uint64_t
@@ -44,6 +45,9 @@ static void
 begin(struct account *a, bool all)
 {
 	folders_end(&a->folders);
+	if (CFG_AHEAD) {
+		lane_ahead_drop(a->first);
+	}
 	folders_begin(&a->folders, a->state, a->conf.sep);
 	folders_compare(&a->folders, &a->table, &a->now, all);
 	memset(&a->synced, 0, sizeof(a->synced));
@@ -140,6 +144,55 @@ send_status(struct account *a)
 	return e;
 }
 
+/* INBOX is always there (RFC 9051 5.1), and comes first. If something is to do
+ * for it, as far as that can be told already, it begins in this flight; what
+ * LIST and the options say of it is decided before an answer is looked at. */
+static enum err
+begin_inbox(struct account *a)
+{
+	struct folder_entry *f = &a->entry;
+	fs_fd state = FS_NONE;
+	bool yes = false;
+	enum err e;
+
+	if (!CFG_AHEAD || a->left == 0 || a->options->dry_run ||
+		a->begun_early) {
+		return ERR_OK;
+	}
+	a->begun_early = true;
+	memset(f, 0, sizeof(*f));
+	memcpy(f->remote, INBOX, sizeof(INBOX));
+	memcpy(f->local, INBOX, sizeof(INBOX));
+	f->has_remote = true;
+	f->has_state = lane_folder_state(a->first, f, NULL, &state) == ERR_OK;
+	fs_close(&state);
+	e = account_accepts(a, &yes);
+	if (e == ERR_OK && yes &&
+		(a->table.rows == 0 || folders_changed_here(&a->folders, f))) {
+		lane_ahead_early(a->first);
+	}
+	return e;
+}
+
+/* It is the first of all, so it is looked at with everything else at rest. */
+static enum err
+take_inbox(struct account *a)
+{
+	struct lane *l = a->first;
+	enum err e = ERR_OK;
+
+	if (CFG_AHEAD && lane_ahead_is_early(l)) {
+		e = account_look(a);
+		if (e == ERR_OK && a->have &&
+			span_iis(span_of(a->entry.remote), INBOX)) {
+			lane_folder_take(l);
+		} else {
+			lane_ahead_drop(l);
+		}
+	}
+	return e == ERR_END ? ERR_OK : e;
+}
+
 static enum err
 pump(struct account *a)
 {
@@ -158,6 +211,9 @@ pump(struct account *a)
 			break;
 		case ASK_LIST:
 			e = send_list(a);
+			break;
+		case ASK_INBOX:
+			e = begin_inbox(a);
 			break;
 		default:
 			e = send_status(a);
@@ -211,6 +267,9 @@ finish(struct account *a)
 		outcome_exit(EXIT_FAILED);
 	}
 	a->folder_count = a->left = s->compare ? s->differ : s->remote_n;
+	if (e == ERR_OK) {
+		e = take_inbox(a);
+	}
 	account_caps_note(a, &a->first->conn, true);
 	a->first->tries = 0;
 	a->first = NULL; /* one of many from here on */
@@ -276,6 +335,11 @@ list_event(struct account *a, const struct imap_event *ev)
 		return status_event(a, ev);
 	case IMAP_EV_TAGGED:
 		return tagged(a, ev);
+	case IMAP_EV_EXISTS: /* out of turn: INBOX is to be selected anew */
+		if (CFG_AHEAD) {
+			lane_ahead_drop(a->first);
+		}
+		return ERR_OK;
 	default:
 		return ERR_OK;
 	}

@@ -100,6 +100,11 @@ void lane_ahead_take(struct lane *l);
 bool lane_ahead_waits(const struct lane *l); /* there is one */
 /* Looks for one more: ERR_OK, or ERR_END if there is to be none. */
 enum err lane_ahead_fill(struct lane *l);
+/* Behind LIST, which is not answered: sends what account->entry begins with. If
+ * that is the folder that the lane takes then, it has begun; else
+ * lane_ahead_drop(). */
+void lane_ahead_early(struct lane *l);
+bool lane_ahead_is_early(const struct lane *l);
 /* Before and after folder_begin(). */
 void lane_ahead_begin(struct lane *l);
 void lane_ahead_begun(struct lane *l);

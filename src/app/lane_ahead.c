@@ -120,28 +120,47 @@ quiet(const struct lane *l, const struct folder_entry *e)
 		memcmp(h->stamp, stamp.sub, sizeof(stamp.sub)) == 0;
 }
 
-/* Behind its names; what has no room is without. */
+/* What has no room in mem is without. */
 static void
-make_lines(struct lane *l, const struct folder_entry *f, struct lane_next *to)
+make_lines(struct lane *l, const struct folder_entry *f, char *mem,
+	size_t size, struct lane_next *to)
 {
-	size_t at = l->next_used + IS + to->names_n;
-	size_t left = sizeof(l->next_mem) - at;
 	fs_fd state = FS_NONE;
 	struct folder_job job;
 	struct buf b;
 
+	to->refused = l->conn.refused;
 	if (f->has_state &&
 		lane_folder_state(l, f, NULL, &state) != ERR_OK) {
 		return;
 	}
 	job = lane_folder_job(l, f, state);
-	buf_init(&b, l->next_mem + at, left < LANE_LINES ? left : LANE_LINES);
+	buf_init(&b, mem, size < LANE_LINES ? size : LANE_LINES);
 	if (imap_enable(&l->conn) == ERR_OK &&
 		folder_ahead_lines(&l->folder, &l->conn, &job, &b) == ERR_OK) {
 		to->lines_n = (uint16_t)b.n;
 		to->quiet = quiet(l, f);
 	}
 	fs_close(&state);
+}
+
+void
+lane_ahead_early(struct lane *l)
+{
+	l->own = (struct lane_next){.lines_n = 0};
+	make_lines(l, &l->account->entry, l->own_lines, sizeof(l->own_lines),
+		&l->own);
+	if (l->own.lines_n > 0 && imap_ahead_send(&l->conn,
+		(struct span){l->own_lines, l->own.lines_n}, &l->own.tag) !=
+		ERR_OK) {
+		l->own.tag = 0;
+	}
+}
+
+bool
+lane_ahead_is_early(const struct lane *l)
+{
+	return l->own.tag != 0;
 }
 
 enum err
@@ -159,12 +178,15 @@ lane_ahead_fill(struct lane *l)
 	}
 	e = account_look(a);
 	if (e == ERR_OK && a->have) {
-		*to = (struct lane_next){.names_n = pack(l, &a->entry),
-			.refused = l->conn.refused};
+		size_t at = l->next_used + IS;
+
+		*to = (struct lane_next){.names_n = pack(l, &a->entry)};
 		if (to->names_n == 0) {
 			return ERR_END;
 		}
-		make_lines(l, &a->entry, to);
+		at += to->names_n;
+		make_lines(l, &a->entry, l->next_mem + at,
+			sizeof(l->next_mem) - at, to);
 		a->have = false;
 		l->next_n++;
 		l->next_used += size_of(to);

@@ -103,6 +103,10 @@ void folders_whole(struct folders *s, fs_fd root, struct catalog_whole *w);
  */
 uint32_t folders_touched(struct folders *s, const struct catalog *table,
 	const struct maildir_trust *t, uint32_t most);
+/* A folder that the table knows, by its names, is not any more here as it was
+ * agreed, or was not agreed. After folders_compare(). */
+bool folders_changed_here(const struct folders *s,
+	const struct folder_entry *f);
 /* MD5 of a folder's name; INBOX in any case is one. */
 void folders_id(struct span name, uint8_t id[16]);
 /* The row of a folder as its head says; h NULL: nothing is agreed. */

@@ -146,6 +146,19 @@ folders_touched(struct folders *s, const struct catalog *table,
 	return n;
 }
 
+bool
+folders_changed_here(const struct folders *s, const struct folder_entry *f)
+{
+	struct catalog_row row;
+	uint8_t id[16];
+
+	folders_id(span_of(f->remote), id);
+	return catalog_find(s->table, id, &row) == ERR_OK &&
+		row.config == s->now->config &&
+		row.local == digest_of(f->local) &&
+		!(row.agreed && same_here(s->now, &row, f->local));
+}
+
 enum err
 folders_status(struct folders *s, const struct folder_entry *f,
 	const struct imap_mailbox_status *is, bool asked)

@@ -4,12 +4,13 @@ cost in waits."""
 import os
 import re
 import shutil
+import socket
 import time
 
 import pytest
 
 from hostile import Folder
-from mail import lf, message
+from mail import lf, message, subject
 from proxy import Proxy
 from test_ahead import Ahead, filled, own_build
 from test_counts import cost
@@ -330,3 +331,140 @@ def test_others_are_refused(slow):
     w.run()
     for name in NAMES:
         assert len(s.folders[name].mails) == 3, name
+
+
+class Inbox(Ahead):
+    """Looks at what has come behind LIST before it answers that."""
+
+    def __init__(self):
+        self.behind, self.out_of_turn, self.unlisted = [], b"", ()
+        super().__init__()
+
+    def do_list(self, conn, cmd, out):
+        peek = b""
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end and b"SELECT" not in peek:
+            time.sleep(0.01)
+            try:
+                peek = conn.buffer + conn.sock.recv(
+                    65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                peek = bytes(conn.buffer)
+        self.behind.append(b'SELECT "INBOX"' in peek)
+        super().do_list(conn, cmd, out)
+        out[:] = [line for line in out
+                  if not any(b'"%s"' % n in line for n in self.unlisted)]
+        out.insert(0, self.out_of_turn)
+
+    def selects(self):
+        return re.findall(rb'SELECT "(\w+)"', self.received)
+
+
+@pytest.fixture
+def inbox(workdir):
+    s = Inbox()
+    w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
+               general={"socktimeout": "10"})
+    for i, name in enumerate(["INBOX"] + NAMES[:3]):
+        s.folders[name] = Folder(uidvalidity=7 + i)
+        for j in range(3):
+            s.folders[name].add(message("%s.%d" % (name, j)))
+    yield s, w
+    s.stop()
+
+
+def alike(s, w):
+    for name, f in s.folders.items():
+        assert sorted((subject(m.body), m.letters) for m in f.mails) == \
+            sorted((subject(m.body), m.flags)
+                   for m in w.local.messages(name)), name
+    assert w.local.leftovers() == []
+
+
+def test_inbox_with_list(inbox):
+    """INBOX begins before LIST is answered, and that is all it does."""
+    s, w = inbox
+    w.run()
+    assert s.behind == [True]
+    assert s.selects().index(b"INBOX") == 0
+    alike(s, w)
+    w.run()
+    assert s.behind == [True, False]
+    s.received = b""
+    local_changes(w, ["INBOX"], "flags")
+    w.run()
+    assert s.behind[2:] == [True]
+    assert set(s.selects()) == {b"INBOX"}
+    alike(s, w)
+
+
+def test_inbox_out_of_turn(inbox):
+    """What is told of it before LIST is answered is not believed."""
+    s, w = inbox
+    s.out_of_turn = b"* FLAGS (\\Seen)\r\n* 7 EXISTS\r\n"
+    w.run()
+    assert s.selects().count(b"INBOX") >= 2
+    s.out_of_turn = b""
+    alike(s, w)
+
+
+def test_inbox_does_not_take_part(inbox):
+    s, w = inbox
+    w.run("-f", NAMES[0])
+    assert s.behind == [False] and b"INBOX" not in s.selects()
+    w.configure(remote={"folderfilter": "lambda f: f != 'INBOX'"})
+    w.run()
+    assert s.behind == [False, False] and b"INBOX" not in s.selects()
+
+
+def test_inbox_is_not_listed(inbox):
+    """What LIST says of it counts."""
+    s, w = inbox
+    s.unlisted = (b"INBOX",)
+    w.run(code=None)
+    assert s.behind == [True]
+    assert not os.path.exists(os.path.join(w.local.root, "INBOX"))
+    s.unlisted = ()
+    w.run()
+    alike(s, w)
+
+
+def test_inbox_is_refused(inbox):
+    """The others are synced, nothing of it is removed or made."""
+    s, w = inbox
+    w.run()
+    local_changes(w, ["INBOX"], "flags")
+    s.received = b""
+    s.at["INBOX"] = lambda conn, cmd: b"NO not now"
+    w.run(code=None)
+    assert b"CREATE" not in s.received and b"DELETE" not in s.received
+    assert len(w.local.messages("INBOX")) == 3
+    w.run()
+    alike(s, w)
+
+
+def test_inbox_and_other_folders(inbox):
+    """The table does not explain what is there: LIST goes out once more, and
+    INBOX is opened when that is answered."""
+    s, w = inbox
+    w.run()
+    w.run()
+    local_changes(w, ["INBOX"], "flags")
+    s.folders["nova"] = Folder(uidvalidity=99)
+    s.folders["nova"].add(message("nova.0"))
+    s.behind = []
+    w.run()
+    assert s.behind == [True, False]
+    alike(s, w)
+
+
+def test_inbox_and_a_line_that_breaks(inbox):
+    """Between the answer to LIST and that to SELECT."""
+    s, w = inbox
+
+    def breaks(conn, cmd):
+        raise EOFError
+    s.at["INBOX"] = breaks
+    r = w.run()
+    assert "trying again" in r.out + r.err
+    alike(s, w)

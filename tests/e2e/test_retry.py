@@ -178,7 +178,7 @@ def test_progress_counts_anew(make):
         if command == "SELECT" and name not in seen:
             seen.add(name)
             raise EOFError
-    names = ["f%d" % i for i in range(7)]
+    names = ["INBOX"] + ["f%d" % i for i in range(6)]
     with Imap(folders=names, answer=answer) as mock:
         r = one(make, mock, retrycount=1).run()
         assert tries(r) == [(1, 1)] * 7
