@@ -2,7 +2,8 @@
 are printed beside each other, so that a miss is seen; nothing is asserted."""
 from words import SCENARIOS, place
 
-# set, line, disk, scenarios, what, client to compare with, aim
+# set, line, disk, scenarios, what, client to compare with, aim. Of "peak" and
+# "received" the number itself, of that client.
 AIMS = (
     ("M", "0", False, "a", "wall", "floor", 1.3),
     ("F", "0", False, "a", "wall", "floor", 1.3),
@@ -24,22 +25,41 @@ AIMS = (
     ("M", "100", False, "c", "speed", "mbsync", 10),
     ("M", "100", False, "d", "speed", "mbsync", 10),
     ("M", "100", False, "e", "speed", "mbsync", 8),
+    ("M", "100", False, "b", "turns", "floor", 1),
+    ("F", "100", False, "b", "turns", "floor", 1),
+    ("K", "100", False, "b", "turns", "floor", 1),
+    ("L", "0", False, "b", "received", "wherry", 4096),
+    ("M", "0", False, "a", "peak", "wherry-nas", 1024),
+    ("F", "0", False, "a", "peak", "wherry-nas", 1024),
+    ("L", "0", False, "a", "peak", "wherry-nas", 1024),
+    ("S", "20M", False, "a", "peak", "wherry-nas", 1024),
+    ("M", "0", False, "b", "peak", "wherry-nas", 1024),
+    ("M", "0", False, "c", "peak", "wherry-nas", 1024),
+    ("M", "0", False, "d", "peak", "wherry-nas", 1024),
+    ("M", "0", False, "e", "peak", "wherry-nas", 1024),
 )
+ITSELF = ("peak", "received")
 WORDS = {"speed": "times as fast as {}, at least", "wall":
          "of the time of {}, at most", "cpu": "of the CPU of {}, at most",
-         "server": "of the server's CPU with {}, at most"}
+         "server": "of the server's CPU with {}, at most",
+         "turns": "of the turns of {}, at most",
+         "received": "bytes inside TLS to {}, at most",
+         "peak": "KiB of peak of {}, at most"}
 NAMES = {"mbsync": "mbsync", "mbsync-z": "mbsync with COMPRESS",
-         "floor": "the bare client"}
+         "floor": "the bare client", "wherry": "wherry",
+         "wherry-nas": "wherry, static"}
 
 
 def measured(what, cell, other):
     """(number, sign of a bound); None if it was not measured."""
     if "wall" not in cell:
         return None
-    key = what if what in ("cpu", "server") else "wall"
+    if what in ITSELF:
+        return (other[what], "") if what in other else None
+    key = what if what in ("cpu", "server", "turns") else "wall"
     if what == "speed" and "over" in other:
         return other["over"] / cell["wall"], "> "
-    if key not in other or (what != "speed" and not other[key]):
+    if key not in other or key not in cell or (what != "speed" and not other[key]):
         return None
     return (other["wall"] / cell["wall"] if what == "speed"
             else cell[key] / other[key]), ""
@@ -61,7 +81,8 @@ def rows(cells):
         ok = got[0] >= aim if what == "speed" else got[0] <= aim
         out.append(["%s, %s: %s" % (name, place(cell), SCENARIOS[scenario]),
                     "%g %s" % (aim, WORDS[what].format(NAMES[client])),
-                    "%s%.2f" % (got[1], got[0]), "" if ok else "missed"])
+                    ("%s%d" if what in ITSELF else "%s%.2f") % (
+                        got[1], got[0]), "" if ok else "missed"])
     return out
 
 

@@ -48,10 +48,13 @@ def arguments():
                    "changed is run so often in each (%(default)s)")
     p.add_argument("--cap", type=float, default=60, help="seconds that a "
                    "run may take (%(default)s)")
-    p.add_argument("--budget", type=float, default=10, help="minutes after "
+    p.add_argument("--budget", type=float, default=25, help="minutes after "
                    "which no set is begun any more (%(default)s)")
     p.add_argument("--disk", help="Maildirs here, not in memory")
     p.add_argument("--wherry", default=os.path.join(TOP, "wherry"))
+    p.add_argument("--static", default=os.path.join(
+        TOP, "build", "x86_64-mbedtls-nas", "wherry"), help="if it is there, "
+        "its memory is shown beside the others'; `make size` builds it")
     p.add_argument("--out", default=os.path.join(TOP, "build", "bench"))
     p.add_argument("--readme", action="store_true",
                    help="put table and figure in README.md, doc/bench.svg")
@@ -62,7 +65,7 @@ def arguments():
 class Bench:
     def __init__(self, o, server, top):
         self.o, self.server, self.top = o, server, top
-        self.tools = clients.build_tools(o.wherry, o.out)
+        self.tools = clients.build_tools(o.wherry, o.static, o.out)
         self.cells = []  # dicts: set line scenario client wall cpu ...
 
     def say(self, *words):

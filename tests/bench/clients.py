@@ -157,6 +157,15 @@ sslcacertfile = {ca}
                 "received": int(m.group(1))} if m else {}
 
 
+class WherryNas(Wherry):
+    """A static build: all that its peak holds is its own."""
+    name = "wherry-nas"
+    title = "wherry, static"
+
+    def words(self, port, scenario):
+        return [self.tools[self.name]] + super().words(port, scenario)[1:]
+
+
 class Mbsync(Client):
     """Without COMPRESS, which costs the server more than a fast line."""
     name = "mbsync"
@@ -243,13 +252,14 @@ class Floor(Client):
         return words + [self.dir] if scenario == "a" else words
 
 
-ALL = {c.name: c for c in (Wherry, Mbsync, MbsyncCompressed, OfflineImap,
+ALL = {c.name: c for c in (Wherry, WherryNas, Mbsync, MbsyncCompressed, OfflineImap,
                            Floor)}
 
 
-def build_tools(wherry, out):
+def build_tools(wherry, static, out):
     """{name: path} of the programs that the benchmark brings itself."""
-    tools = {"wherry": os.path.abspath(wherry)}
+    tools = {"wherry": os.path.abspath(wherry),
+             "wherry-nas": os.path.abspath(static)}
     for name, flags in (("run", ["-static"]),
                         ("floor", ["-lssl", "-lcrypto"])):
         path = tools[name] = os.path.join(out, name)

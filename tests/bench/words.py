@@ -4,7 +4,7 @@ import line
 SCENARIOS = {"a": "first sync", "b": "nothing changed",
              "c": "changes on the server", "d": "flags changed here",
              "e": "upload"}
-TITLES = {"wherry": "wherry", "mbsync": "mbsync", "mbsync-z":
+TITLES = {"wherry": "wherry", "wherry-nas": "wherry, static", "mbsync": "mbsync", "mbsync-z":
           "mbsync, COMPRESS", "offlineimap": "OfflineIMAP",
           "floor": "bare client"}
 
