@@ -152,6 +152,14 @@ def peak(peak_program):
     return lambda w, *args: memory.peak(peak_program, w, *args)
 
 
+@pytest.fixture
+def narrow(build, monkeypatch):
+    """The program under test has the shortest lines of commands that there
+    are, and room to send one of them."""
+    monkeypatch.setenv("WHERRY", build(
+        "narrow", "-DCFG_CMD_LINE=2944 -DCFG_IO_OUT=3040"))
+
+
 @pytest.fixture(scope="session")
 def soon(build):
     """The program with less patience: an upload that was interrupted may be

@@ -386,9 +386,8 @@ def test_folder_of_another_name(mock):
 
 
 @pytest.mark.own
-def test_more_than_one_line(build, workdir, monkeypatch):
+def test_more_than_one_line(narrow, workdir):
     """A name so long that not all UIDs of a group fit into one COPY."""
-    monkeypatch.setenv("WHERRY", build("short-line", "-DCFG_CMD_LINE=2944"))
     to = "/".join(c * 240 for c in "abcd")
     with Imap() as s:
         for name in ("From", to):

@@ -377,9 +377,8 @@ def test_line_breaks_in_a_folder_name(make, folder):
 
 
 @pytest.mark.own
-def test_send_buffer_of_one_command(build, make, monkeypatch):
+def test_send_buffer_of_one_command(narrow, make):
     """What is sent next may have to wait until the last is gone."""
-    monkeypatch.setenv("WHERRY", build("narrow", "-DCFG_IO_OUT=4096"))
     w = make()
     with w.box() as b:
         b.append(message("m"))
