@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/codec.h"
 #include "config.h"
 #include "port/fs.h"
 #include "port/sys.h"
@@ -151,21 +152,6 @@ next_line(struct tls_ca *ca, char *line, int cap)
 	return n;
 }
 
-static int
-sextet(int c)
-{
-	if (c >= 'A' && c <= 'Z') {
-		return c - 'A';
-	}
-	if (c >= 'a' && c <= 'z') {
-		return c - 'a' + 26;
-	}
-	if (c >= '0' && c <= '9') {
-		return c - '0' + 52;
-	}
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Decodes base64 up to the END line into ca_der. ca->der_n is 0 if this is
  * no certificate that can be used. A line may end inside a group of four. */
 static int
@@ -185,7 +171,7 @@ collect(struct tls_ca *ca)
 		if (c == '-') {
 			break;
 		}
-		v = sextet(c);
+		v = base64_digit((char)c, '/');
 		if (v < 0) {
 			good = good && (c == '\n' || c == '\r' || c == ' ' ||
 				c == '\t' || c == '=');

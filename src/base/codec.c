@@ -14,9 +14,8 @@ static const char base64_digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/* The value of one base64 digit, or -1. last is '/' or, for UTF-7, ','. */
-static int
-digit_of(char c, char last)
+int
+base64_digit(char c, char last)
 {
 	if (c >= 'A' && c <= 'Z') {
 		return c - 'A';
@@ -71,7 +70,7 @@ put_group(struct buf *out, const char *four, size_t pad)
 	char three[3];
 
 	for (size_t i = 0; i < 4; i++) {
-		int d = i < 4 - pad ? digit_of(four[i], '/') : 0;
+		int d = i < 4 - pad ? base64_digit(four[i], '/') : 0;
 
 		if (d < 0) {
 			return false;
@@ -202,7 +201,7 @@ dec_run(struct buf *out, struct span run)
 	unsigned have = 0;
 
 	for (size_t i = 0; i < run.n; i++) {
-		int d = digit_of(run.p[i], ',');
+		int d = base64_digit(run.p[i], ',');
 
 		if (d < 0) {
 			return false;

@@ -12,6 +12,8 @@
  * string. */
 void base64_enc(struct buf *out, struct span in);
 enum err base64_dec(struct buf *out, struct span in);
+/* The value of one digit, or -1. last is '/' or, for UTF-7, ','. */
+int base64_digit(char c, char last);
 
 /* Modified UTF-7 mailbox names, RFC 3501 5.1.3, to and from UTF-8.
  * dec: ERR_SYNTAX for malformed input (bad base64, lone surrogate, raw 8-bit
