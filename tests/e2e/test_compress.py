@@ -235,6 +235,31 @@ def test_auto_refused_in_the_middle(make, answer):
     assert len(w.local.messages()) == 400
 
 
+def test_auto_cut_at_the_switch(make):
+    """The connection dies instead of an answer to COMPRESS: the folder goes
+    on with another one, and nothing comes twice."""
+    with hostile.Imap(caps=hostile.CAPS + " COMPRESS=DEFLATE") as s:
+        r = random.Random(5)
+        for i in range(400):
+            s.folders["INBOX"].add(message("m%d" % i, text="%x" % r.getrandbits(
+                24000)))
+        asked = []
+
+        def compress(conn, cmd, out):
+            asked.append(cmd)
+            if len(asked) < 3:
+                raise EOFError
+            return b"NO not now"
+        s.do_compress = compress
+        w = make(server=s, tls="plain", remote={"usecompression": "auto"})
+        with Relay(s.port, "8M") as relay:
+            w.configure(remote={"remoteport": relay.port})
+            r = w.run("--stats")
+    assert len(asked) == 3, r
+    assert len(w.local.messages()) == 400
+    assert ", down 400," in r.text, r
+
+
 def test_cut_lines(make, server):
     """The line breaks anywhere; the runs after it end where they should."""
     w = make(tls="plain", remote={"retrycount": 0})
