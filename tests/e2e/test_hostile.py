@@ -609,9 +609,7 @@ def test_never_ending(case, peak_program, what, block):
             raise EOFError
     c.s.take = take
     path = os.path.join(c.w.dir, "peak")
-    start = time.time()
-    c.w.run(code=(1, 75), prefix=[peak_program, path])
-    assert time.time() - start < 20
+    c.w.run(code=(1, 75), prefix=[peak_program, path])  # and in a minute
     if "asan" not in os.environ.get("WHERRY", ""):
         with open(path) as f:
             assert int(f.read().split()[0]) < 4096
