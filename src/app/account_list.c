@@ -19,6 +19,7 @@
 
 #define BATCH 64 /* STATUS commands */
 #define INBOX "INBOX"
+#define FAR_MS 5 /* where a wait costs more than STATUS does */
 
 /* What was sent of the flight. */
 enum { ASK_ENABLE, ASK_NAMESPACE, ASK_LIST, ASK_STATUS, ASK_INBOX, ASKED };
@@ -86,6 +87,15 @@ gives_status(const struct account *a)
 	return imap_conn_has(&a->first->conn, IMAP_CAP(LIST_STATUS));
 }
 
+/* Of folders that the table does not know it tells how many messages they
+ * have, and that saves a wait for each. */
+static bool
+asks_status(const struct account *a)
+{
+	return gives_status(a) && (a->table.rows > 0 || (CFG_FRESH > 0 &&
+		a->first->conn.rtt_ms >= FAR_MS));
+}
+
 static void
 items(struct imap_conn *c)
 {
@@ -104,7 +114,7 @@ send_list(struct account *a)
 		return e;
 	}
 	imap_text(c, "LIST \"\" \"*\"");
-	if (a->table.rows > 0 && gives_status(a)) {
+	if (asks_status(a)) {
 		imap_text(c, " RETURN (STATUS ");
 		items(c);
 		imap_text(c, ")");
@@ -285,7 +295,7 @@ status_event(struct account *a, const struct imap_event *ev)
 	struct buf b;
 	enum err e;
 
-	if (a->table.rows == 0 || ev->name.n > CFG_TOKEN) {
+	if ((CFG_FRESH == 0 && a->table.rows == 0) || ev->name.n > CFG_TOKEN) {
 		return ERR_OK;
 	}
 	memcpy(f->remote, ev->name.p, ev->name.n);
@@ -309,7 +319,7 @@ tagged(struct account *a, const struct imap_event *ev)
 		return ERR_OK;
 	} else if (ev->status == IMAP_OK) {
 		a->listed = true;
-	} else if (a->table.rows > 0 && gives_status(a)) {
+	} else if (asks_status(a)) {
 		imap_conn_refuse(&a->first->conn, IMAP_CAP(LIST_STATUS),
 			ev->status);
 		begin(a, false);

@@ -83,6 +83,7 @@ line_step(struct lane *l, int64_t now_ms)
 	enum account_line what = account_line_look(l, now_ms);
 	bool open = l->phase == LANE_FOLDER;
 
+	l->holds = what != LINE_STAYS;
 	if (l->conn.fence != 0) { /* in flight until this folder is done */
 		what = LINE_STAYS;
 	}

@@ -32,6 +32,7 @@ struct lane_next {
 	uint16_t names_n; /* on the server, here: each with its NUL */
 	uint16_t lines_n; /* 0: it has to wait for its turn */
 	bool quiet;	  /* nothing else is going to be sent of it */
+	bool full;	  /* all its mail is going to come */
 	uint64_t refused; /* of the connection, when the lines were made */
 };
 #define LANE_NAMES 420
@@ -47,6 +48,7 @@ struct lane {
 	uint32_t tries;   /* in a row to connect again, without progress */
 	int64_t wait_ms;  /* when the next one begins */
 	bool drops; /* idle, and answers come that are nobody's */
+	bool holds; /* sends nothing ahead: it is to be compressed, or left */
 	fs_fd state;            /* of its folder */
 	struct folder_job job;
 	struct folder_entry entry;
@@ -79,6 +81,8 @@ bool lane_has_folder(const struct lane *l);
  * end */
 void lane_folder_take(struct lane *l);
 void lane_folder_begin(struct lane *l);
+/* How many messages may be asked for before it is opened. */
+void lane_folder_blind(const struct lane *l, struct folder_entry *f);
 /* Of the folder that this entry is; state FS_NONE: without its own. */
 struct folder_job lane_folder_job(const struct lane *l,
 	const struct folder_entry *f, fs_fd state);

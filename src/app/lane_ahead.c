@@ -6,7 +6,9 @@
  * are left, or the others would have nothing to do; a lane that has nothing
  * takes what another one has not sent. Behind a folder of which nothing is
  * known but changes of the server's (job.quiet) the next one goes out at once,
- * else when it has sent its last command.
+ * else when it has sent its last command. So it does behind one that is new
+ * here and whose few messages were asked for with the listing; but that is
+ * work for all lanes, and each keeps to its share.
  */
 #include <string.h>
 
@@ -14,6 +16,7 @@
 
 #if CFG_AHEAD
 
+#define UNKNOWN 8 /* new folders ahead, while the line is not known */
 #define IS offsetof(struct folder_entry, remote) /* all but names */
 
 static size_t
@@ -87,9 +90,9 @@ lane_ahead_waits(const struct lane *l)
 	return l->next_n > 0;
 }
 
-/* Its share of what is left in the list. */
+/* Its share of what is left in the list; of new folders, and of what it took. */
 static uint32_t
-depth(const struct lane *l)
+depth(const struct lane *l, uint32_t took)
 {
 	const struct account *a = l->account;
 	uint32_t lanes = CFG_CONNECTIONS + 1 - a->options->accounts;
@@ -97,7 +100,7 @@ depth(const struct lane *l)
 	if (a->conf.max_lanes != 0 && a->conf.max_lanes < lanes) {
 		lanes = a->conf.max_lanes;
 	}
-	lanes = (a->left + a->have + lanes - 1) / lanes;
+	lanes = (took + a->left + a->have + lanes - 1) / lanes;
 	return lanes < CFG_AHEAD ? lanes : CFG_AHEAD;
 }
 
@@ -112,6 +115,9 @@ quiet(const struct lane *l, const struct folder_entry *e)
 	const struct head *h = &f->head;
 	struct maildir_stamp stamp;
 
+	if (folder_fresh_whole(f)) {
+		return true;
+	}
 	return f->list.kind == LIST_QRESYNC && h->stamp_clean &&
 		((e->uidnext != 0 && e->uidnext <= f->base.uidnext) ||
 			folder_fresh_covers(f)) && now->has_boot_id &&
@@ -140,6 +146,7 @@ make_lines(struct lane *l, const struct folder_entry *f, char *mem,
 		folder_ahead_lines(&l->folder, &l->conn, &job, &b) == ERR_OK) {
 		to->lines_n = (uint16_t)b.n;
 		to->quiet = quiet(l, f);
+		to->full = folder_fresh_whole(&l->folder);
 	}
 	fs_close(&state);
 }
@@ -169,10 +176,11 @@ lane_ahead_fill(struct lane *l)
 	struct account *a = l->account;
 	uint32_t n = l->next_n;
 	struct lane_next *to = &l->next[n];
-	bool more = n > 0 && l->next[n - 1].quiet;
+	bool full = n > 0 && l->next[n - 1].full;
+	bool more = n > 0 && l->next[n - 1].quiet && !full;
 	enum err e;
 
-	if (n >= (more ? CFG_AHEAD : depth(l)) ||
+	if (n >= (more ? CFG_AHEAD : depth(l, full ? n : 0)) ||
 		(n > 0 && l->next[n - 1].lines_n == 0)) {
 		return ERR_END;
 	}
@@ -180,6 +188,9 @@ lane_ahead_fill(struct lane *l)
 	if (e == ERR_OK && a->have) {
 		size_t at = l->next_used + IS;
 
+		if (CFG_FRESH > 0) {
+			lane_folder_blind(l, &a->entry);
+		}
 		*to = (struct lane_next){.names_n = pack(l, &a->entry)};
 		if (to->names_n == 0) {
 			return ERR_END;
@@ -245,8 +256,10 @@ lane_ahead_begun(struct lane *l)
 void
 lane_ahead_step(struct lane *l)
 {
-	bool after = folder_ahead_ready(&l->folder);
+	bool after = folder_ahead_ready(&l->folder) && !l->holds;
 	const char *at = l->next_mem;
+	uint32_t most = CFG_COMPRESS && CFG_FRESH > 0 &&
+		imap_line_ask(&l->conn) < CFG_SET_BYTES ? UNKNOWN : CFG_AHEAD;
 
 	forget(l);
 	for (uint32_t i = 0; i < l->next_n && after; i++) {
@@ -258,7 +271,7 @@ lane_ahead_step(struct lane *l)
 			imap_ahead_send(&l->conn,
 				(struct span){at - to->lines_n, to->lines_n},
 				&to->tag) == ERR_OK);
-		after = after && to->quiet;
+		after = after && to->quiet && (!to->full || i + 1 < most);
 	}
 }
 

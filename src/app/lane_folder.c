@@ -118,8 +118,23 @@ lane_folder_job(const struct lane *l, const struct folder_entry *f,
 		.infosep = c->infosep,
 		.durability = a->options->durability,
 		.uidnext = f->uidnext,
+		.count = f->count,
+		.blind = f->blind,
 		.audit_s = a->now.audit_s,
 		.flag_check_s = a->now.flag_check_s};
+}
+
+#define BLIND (CFG_FRESH < 255 ? CFG_FRESH : 255)
+
+/* While it is not known how fast the line is, all of few, or few of many:
+ * what is on its way cannot be compressed any more. */
+void
+lane_folder_blind(const struct lane *l, struct folder_entry *f)
+{
+	f->blind = BLIND;
+	if (CFG_COMPRESS && imap_line_ask(&l->conn) < CFG_SET_BYTES) {
+		f->blind = f->count <= BLIND / 2 + 1 ? BLIND / 2 : BLIND / 8;
+	}
 }
 
 void
@@ -127,6 +142,9 @@ lane_folder_take(struct lane *l)
 {
 	struct account *a = l->account;
 
+	if (CFG_FRESH > 0) {
+		lane_folder_blind(l, &a->entry);
+	}
 	l->entry = a->entry;
 	memcpy(l->title, a->title, sizeof(l->title));
 	a->have = false;

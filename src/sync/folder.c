@@ -36,7 +36,10 @@ folder_arena_take(struct folder *f)
 void
 folder_arena_drop(struct folder *f)
 {
-	POISON(f->arena, sizeof(f->arena));
+	size_t used = CFG_FRESH > 0 && f->early.blind && f->early.busy
+		? FOLDER_BODY_OUT : 0;
+
+	POISON(f->arena + used, sizeof(f->arena) - used);
 }
 
 enum err

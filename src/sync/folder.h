@@ -51,6 +51,8 @@ struct folder_job {
 	enum folder_durability durability;
 	uint32_t known_validity; /* OfflineIMAP's FolderValidity, 0 none */
 	uint32_t uidnext;	 /* of a STATUS in this run, 0 not known */
+	uint32_t count; /* of one, messages and 1; 0 not known */
+	uint32_t blind; /* of them may be asked for before it is opened */
 	/* So often all is listed, whatever a delta says; and where there is no
 	 * HIGHESTMODSEQ, which would tell changes of flags. */
 	uint32_t audit_s, flag_check_s;
@@ -298,7 +300,10 @@ struct folder {
 	struct part part; /* found in tmp/, to go on with; uid 0: no more */
 	struct { /* folder_fresh.c */
 		uint32_t n, lo; /* fresh_bodies; first UID asked for, 0 none */
+		uint32_t most;	/* UIDs from there on that may be answered */
 		bool busy;	/* not yet answered */
+		bool whole;	/* all that the server has was asked for */
+		bool blind;	/* of a folder that is new here */
 	} early;
 
 	struct {
@@ -452,6 +457,8 @@ uint64_t folder_down_expects(const struct folder *f);
 /* The bodies of all that can be new, so far as the job tells it, come in the
  * flight of the listing: few messages cost no further wait. */
 bool folder_fresh_covers(const struct folder *f);
+/* The folder is new here, and it is all in that flight. */
+bool folder_fresh_whole(const struct folder *f);
 
 /* folder_ahead.c (CFG_AHEAD) */
 /* The lines that folder_begin() would send. Nothing is sent or opened; f is

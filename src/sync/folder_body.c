@@ -10,7 +10,7 @@
 
 /* The sorter's arena is free while messages come: what is to be written
  * gathers in its first bytes, so that most messages are one write. */
-#define OUT 8192u
+#define OUT FOLDER_BODY_OUT
 /* In blocks (folder_local_cut). */
 #define EARLY_OUT (sizeof(((struct folder *)0)->early_out) & ~(size_t)511)
 _Static_assert(OUT <= CFG_SORT_ARENA, "the sort arena holds the output");
@@ -116,8 +116,9 @@ begin(struct folder *f, const struct imap_event *ev)
 	f->body.fd = FS_NONE;
 	f->body.early = CFG_FRESH > 0 && f->early.busy && f->select_done &&
 		ev->section == IMAP_SECTION_ALL && !ev->partial;
-	f->body.out = f->body.early ? f->early_out : f->arena;
-	f->body.out_max = f->body.early ? EARLY_OUT : OUT;
+	f->body.out = f->body.early && !f->early.blind ? f->early_out
+						       : f->arena;
+	f->body.out_max = f->body.out == f->arena ? OUT : EARLY_OUT;
 	f->body.is_key = f->phase != FOLDER_DOWN && !f->body.early;
 	sync_key_init(&f->body.key);
 	if (f->body.is_key || ev->nil || ev->section != IMAP_SECTION_ALL) {

@@ -168,10 +168,14 @@ fill(struct folder *f, uint32_t slot)
 static enum err
 begin(struct folder *f)
 {
-	uint32_t todo = f->stats.down_todo - f->stats.down, taken = 0;
-	enum err e = CFG_FRESH > 0 ? folder_fresh_take(f, &taken) : ERR_OK;
+	uint32_t todo = f->stats.down_todo - f->stats.down, taken = 0, lowest;
+	enum err e = CFG_FRESH > 0 ? folder_fresh_take(f, &taken, &lowest)
+				   : ERR_OK;
 
-	if (e == ERR_OK && taken > 0 && taken < todo) {
+	f->down.at = f->table.count;
+	if (CFG_FRESH > 0 && taken > 0 && lowest == f->table.count - taken) {
+		f->down.at = lowest; /* the newest, all of them */
+	} else if (e == ERR_OK && taken > 0 && taken < todo) {
 		e = folder_flush(f, true); /* no record says WANTED now */
 	}
 	f->down.begun = true;
@@ -186,7 +190,6 @@ begin(struct folder *f)
 		SET(f, i)->busy = false;
 		SET(f, i)->n = 0;
 	}
-	f->down.at = f->table.count;
 	f->down.left = todo - taken;
 	f->sync_few = f->job->durability == FOLDER_BATCH &&
 		f->down.left < FOLDER_SYNCFS_FROM;

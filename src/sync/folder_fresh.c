@@ -10,6 +10,12 @@
  * Whatever goes wrong with such a body, it is as if it had not been asked for:
  * the message is fetched like any other, and what is to be said of it is said
  * there.
+ *
+ * Of a folder that is new here everything is wanted, and no UID is known: the
+ * newest are asked for by their numbers, of which STATUS told the last. They
+ * are good for that one command, whose answers tell UIDs; a number that is
+ * none any more makes it fail, and one that is another message's by now brings
+ * that one.
  */
 #include "sync/folder_part.h"
 
@@ -20,17 +26,34 @@ few(const struct folder *f)
 	return f->job->uidnext <= f->base.uidnext + CFG_FRESH;
 }
 
+/* From where on there can be new mail; 0: nowhere, or nobody knows. */
+static uint32_t
+from(struct folder *f)
+{
+	uint32_t lo = f->base.uidnext;
+
+	f->early.most = CFG_FRESH;
+	if (!f->job->has_local && f->table.count == 0) {
+		f->early.whole = f->job->count > 0 &&
+			f->job->count - 1 <= f->job->blind;
+		f->early.blind = f->job->count > 1 && f->job->blind > 0;
+		f->early.most = FOLDER_UID_MAX;
+		return f->early.blind ? 1 : 0;
+	}
+	return lo > FOLDER_UID_MAX - CFG_FRESH || !few(f) ||
+		lo <= f->table.last_uid ? 0 : lo;
+}
+
 enum err
 folder_fresh_send(struct folder *f)
 {
-	uint32_t lo = f->base.uidnext;
+	uint32_t last = f->job->count - 1, lo;
 	enum err e;
 
 	f->early.busy = false; /* before a mailbox is selected again */
-	if (lo == 0 || lo > FOLDER_UID_MAX - CFG_FRESH || !few(f) ||
-		lo <= f->table.last_uid || f->pass > 0 || !f->policy.pull ||
-		f->job->dry_run || f->part.uid != 0 ||
-		!journal_empty(&f->journal)) {
+	if (f->pass > 0 || !f->policy.pull || f->job->dry_run ||
+		f->part.uid != 0 || !journal_empty(&f->journal) ||
+		(lo = from(f)) == 0) {
 		return ERR_OK;
 	}
 	e = imap_begin_short(f->conn, IMAP_CMD_BODIES, FOLDER_COOKIE_FRESH,
@@ -38,13 +61,31 @@ folder_fresh_send(struct folder *f)
 	if (e != ERR_OK) {
 		return e == ERR_AGAIN ? ERR_OK : e;
 	}
-	folder_fetch_range(f, lo, lo + CFG_FRESH - 1);
+	if (f->early.blind) {
+		imap_text(f->conn, "FETCH ");
+		imap_number(f->conn, f->early.whole ? 1
+			: last - f->job->blind + 1);
+		imap_text(f->conn, ":");
+		imap_number(f->conn, last);
+		UNPOISON(f->arena, FOLDER_BODY_OUT);
+	} else {
+		folder_fetch_range(f, lo, lo + CFG_FRESH - 1);
+	}
 	imap_text(f->conn, " (UID INTERNALDATE BODY.PEEK[])");
 	e = imap_end(f->conn, CFG_SET_BYTES);
 	/* Who was ahead and wrong has nothing on the line. */
 	f->early.busy = e == ERR_OK;
 	f->early.lo = lo;
+	f->sync_few = f->early.blind &&
+		f->job->durability == FOLDER_BATCH &&
+		(f->early.whole ? last : f->job->blind) < FOLDER_SYNCFS_FROM;
 	return e;
+}
+
+bool
+folder_fresh_whole(const struct folder *f)
+{
+	return CFG_FRESH > 0 && f->early.whole;
 }
 
 bool
@@ -62,7 +103,7 @@ expected(const struct folder *f, const struct imap_fetch *fetch)
 		}
 	}
 	return fetch->has_uid && fetch->uid >= f->early.lo &&
-		fetch->uid - f->early.lo < FOLDER_FRESH &&
+		fetch->uid - f->early.lo < f->early.most &&
 		f->early.n < FOLDER_FRESH;
 }
 
@@ -77,7 +118,7 @@ folder_fresh_arrived(struct folder *f, const struct imap_fetch *fetch)
 	f->fresh_bodies[f->early.n++] = (struct fresh_body){
 		.uid = fetch->uid, .tmp = f->body.tmp, .bytes = f->body.bytes,
 		.date = fetch->has_date ? fetch->internaldate : 0,
-		.mkey = sync_key_get(&f->body.key)};
+		.mkey = sync_key_get(&f->body.key), .synced = f->sync_few};
 }
 
 static void
@@ -99,28 +140,42 @@ folder_fresh_end(struct folder *f)
 	}
 }
 
-enum err
-folder_fresh_take(struct folder *f, uint32_t *taken)
+/* The record is of a message that lies here? */
+static enum err
+take(struct folder *f, const struct rec *r, uint32_t recno, uint32_t *taken)
 {
+	struct want w = {.uid = r->uid, .recno = recno, .size = r->size,
+		.flags = (uint8_t)(r->flags & MAILDIR_FLAGS_SYSTEM)};
+
+	for (uint32_t i = 0; i < f->early.n; i++) {
+		struct fresh_body b = f->fresh_bodies[i];
+
+		if (b.uid == r->uid && (b.bytes > 0 || r->size == 0)) {
+			f->fresh_bodies[i] = f->fresh_bodies[--f->early.n];
+			++*taken;
+			return folder_down_arrived(f, &w, &b);
+		}
+	}
+	return ERR_OK;
+}
+
+enum err
+folder_fresh_take(struct folder *f, uint32_t *taken, uint32_t *lowest)
+{
+	uint32_t at = f->table.count;
+	struct rec r;
 	enum err e = ERR_OK;
 
 	*taken = 0;
-	while (e == ERR_OK && f->early.n > 0) {
-		struct fresh_body b = f->fresh_bodies[--f->early.n];
-		struct want w = {.uid = b.uid};
-		struct rec r;
-
-		e = table_find(&f->table, b.uid, &r, &w.recno);
-		if (e == ERR_OK && r.state == REC_WANTED &&
-			(b.bytes > 0 || r.size == 0)) {
-			w.size = r.size;
-			w.flags = (uint8_t)(r.flags & MAILDIR_FLAGS_SYSTEM);
-			e = folder_down_arrived(f, &w, &b);
-			++*taken;
-		} else {
-			forget(f, &b);
-			e = e == ERR_NOENT ? ERR_OK : e;
+	/* Else each look behind what waits there would be a read. */
+	(void)table_flush(&f->table);
+	while (e == ERR_OK && f->early.n > 0 && at > f->join_records) {
+		if (table_get(&f->table, --at, &r) == ERR_OK &&
+			r.state == REC_WANTED) {
+			e = take(f, &r, at, taken);
 		}
 	}
+	*lowest = at;
+	folder_fresh_end(f);
 	return e;
 }

@@ -269,8 +269,11 @@ folder_spills_end(struct folder *f)
 enum err
 folder_scan_start(struct folder *f)
 {
+	size_t used = CFG_FRESH > 0 && f->early.blind ? FOLDER_BODY_OUT : 0;
+
 	folder_arena_take(f);
-	sort_begin(&f->local_sort, f->arena, sizeof(f->arena), LOCAL_REC, 4,
+	sort_begin(&f->local_sort, f->arena + used, sizeof(f->arena) - used,
+		LOCAL_REC, 4,
 		f->job->state, "local");
 	f->local_sorting = true;
 	maildir_scan_begin(&f->scan, &f->box, f->walk_buf,

@@ -211,6 +211,8 @@ enum err folder_flush(struct folder *f, bool final);
 enum err folder_settle(struct folder *f);
 bool folder_always(const struct folder *f);
 enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
+/* The head before the first record. */
+enum err folder_head_begin(struct folder *f);
 /* What the records say of the server (there, unseen, wanted): one more, one
  * less. */
 void folder_count(struct folder *f, const struct rec *r, int by);
@@ -234,7 +236,10 @@ bool folder_store_failed(const struct folder *f, const struct pend *p);
 enum err folder_store_step(struct folder *f);
 enum err folder_store_event(struct folder *f, const struct imap_event *ev);
 
-/* folder_body.c: a literal on its way to tmp/ or into a key */
+/* folder_body.c: a literal on its way to tmp/ or into a key. What is to be
+ * written gathers at the begin of the arena, also in the join of a folder that
+ * is new here: the sorter of its files gets what is behind. */
+#define FOLDER_BODY_OUT 8192u
 enum err folder_body_event(struct folder *f, const struct imap_event *ev);
 void folder_body_drop(struct folder *f);
 void folder_body_write(struct folder *f); /* what gathered, to the file */
@@ -261,8 +266,9 @@ void folder_resume_keep(struct folder *f); /* the folder ends */
 /* folder_fresh.c: bodies of few new messages, in the listing's flight */
 enum err folder_fresh_send(struct folder *f);
 void folder_fresh_arrived(struct folder *f, const struct imap_fetch *fetch);
-/* Those that are WANTED have arrived (*taken), the others are removed. */
-enum err folder_fresh_take(struct folder *f, uint32_t *taken);
+/* Those that are WANTED since the join began have arrived (*taken; no record
+ * below *lowest is theirs), the others are removed. */
+enum err folder_fresh_take(struct folder *f, uint32_t *taken, uint32_t *lowest);
 void folder_fresh_end(struct folder *f); /* removes what was not taken */
 
 /* folder_down.c */

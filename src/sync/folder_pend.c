@@ -39,8 +39,8 @@ folder_pend_add(struct folder *f, enum pend_what what, uint32_t uid,
 /* A record means something only under its UIDVALIDITY, so the head that tells
  * it is durable before the first one; and so is it before one that may outlive
  * its file in a power cut. */
-static enum err
-begin_head(struct folder *f)
+enum err
+folder_head_begin(struct folder *f)
 {
 	struct head h = f->old_head;
 	enum err e;
@@ -79,7 +79,7 @@ folder_record(struct folder *f, uint32_t recno, const struct rec *r)
 
 	if (f->old_head.uidvalidity == 0 ||
 		(f->job->durability == FOLDER_OFF && !f->head.unflushed)) {
-		enum err e = begin_head(f);
+		enum err e = folder_head_begin(f);
 
 		if (e != ERR_OK) {
 			return e;

@@ -169,9 +169,12 @@ folder_resume_save(struct folder *f)
 	p.bytes = f->body.file_n;
 	BUF_INIT(&a, from);
 	BUF_INIT(&b, to);
+	e = f->body.err;
+	if (CFG_FRESH > 0 && e == ERR_OK && f->old_head.uidvalidity == 0) {
+		e = folder_head_begin(f); /* the name means nothing without */
+	}
 	folder_body_name(f, &a);
 	folder_resume_name(f, &p, &b);
-	e = f->body.err;
 	if (e == ERR_OK) {
 		e = fs_sync(f->body.fd);
 	}

@@ -50,8 +50,7 @@ hash(struct span key)
 	return h;
 }
 
-/* entry: source, separator, attributes or, of a known one, UIDNEXT (4),
- * name */
+/* entry: source, separator, attributes or, of STATUS, a number (4), name */
 enum err
 folders_add(struct folders *s, enum folders_from from, struct span key,
 	struct span name, char sep, uint32_t attrs)
@@ -448,6 +447,9 @@ merge(struct folders *s, const uint8_t *rec, struct folder_entry *out,
 		break;
 	case FROM_SAME:
 		out->same = true;
+		break;
+	case FROM_COUNT:
+		out->count = le_get32(entry + 2);
 		break;
 	case FROM_KNOWN:
 		keep(out->remote, name, &out->has_remote, &out->remote_twice);

@@ -30,8 +30,10 @@ struct folder_entry {
 	bool perhaps; /* on the server: no answer came to its CREATE */
 	bool remote_twice, local_twice; /* different names, one key */
 	bool same; /* nothing differs from what the table says */
+	uint8_t blind; /* messages that may be asked for before it is opened */
 	uint32_t attrs;			/* IMAP_ATTR_* */
 	uint32_t uidnext; /* of its STATUS; 0 not known */
+	uint32_t count; /* by STATUS its messages, and 1, if it has no row */
 	char remote[CFG_TOKEN + 1], local[CFG_TOKEN + 1]; /* NUL-terminated */
 };
 
@@ -127,7 +129,7 @@ void folders_end(struct folders *s);
 
 /* Between folders.c and folders_known.c */
 enum folders_from { FROM_REMOTE = 1, FROM_LOCAL, FROM_STATE, FROM_SAME,
-	FROM_KNOWN };
+	FROM_KNOWN, FROM_COUNT };
 enum err folders_add(struct folders *s, enum folders_from from,
 	struct span key, struct span name, char sep, uint32_t attrs);
 bool folders_is_box(fs_fd root, const char *path);

@@ -171,10 +171,14 @@ folders_status(struct folders *s, const struct folder_entry *f,
 	bool here, same;
 
 	folders_id(name, id);
+	BUF_INIT(&key, memory);
 	if (catalog_find(s->table, id, &row) != ERR_OK ||
 		row.local != digest_of(f->local)) {
 		s->unknown = s->unknown || asked;
-		return ERR_OK;
+		return CFG_FRESH > 0 && !s->compare && is->has_messages &&
+			mapname_key_remote(&s->map, name, &key) == ERR_OK
+			? folders_add(s, FROM_COUNT, buf_get(&key), SPAN(""),
+				'\0', is->messages + 1) : ERR_OK;
 	}
 	catalog_set_add(&s->synced, id);
 	same = same_there(s->now, &row, is);
@@ -184,7 +188,6 @@ folders_status(struct folders *s, const struct folder_entry *f,
 	if (same == s->compare) {
 		return ERR_OK;
 	}
-	BUF_INIT(&key, memory);
 	if (mapname_key_remote(&s->map, name, &key) != ERR_OK ||
 		(!same && !folders_is_box(s->now->trust.root, f->local))) {
 		s->unknown = true;

@@ -1,0 +1,338 @@
+"""A folder that is new here is complete after one flight, if it has few
+messages: they are asked for by number behind the listing. On a line where a
+wait costs more than the STATUS that tells how many there are."""
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+
+import tracked
+from hostile import Folder
+from mail import lf, message, plain, subject
+from proxy import Proxy
+from test_compress import PLUGIN
+from test_counts import cost
+from test_delta import sent
+from test_hostile import amid, last, on, only_ok, say, sub, twice
+from wherry import Wherry, binary, without
+
+MOST = 32
+NEW = r"FETCH \S+ \(UID INTERNALDATE BODY\.PEEK\[\]\)"
+SET = r"UID FETCH \S+ \(UID FLAGS INTERNALDATE BODY"
+LITERAL = rb"BODY\[\] \{\d+\}\r\n(?s:.*)\)\r\n"
+
+
+@pytest.fixture(autouse=True)
+def has_it():
+    with open(binary(), "rb") as f:
+        if b" (UID INTERNALDATE BODY" not in f.read():
+            pytest.skip("built with CFG_FRESH=0")
+
+
+def asked(r, what):
+    return [c for c in sent(r) if re.match(what, c)]
+
+
+def far(w, delay_s=0.02, **more):
+    """Its next runs are on a line of so long a wait, each way."""
+    p = Proxy(w.server.tls_port, delay_s)
+    w.configure(remote={"remoteport": p.port, "usecompression": "no", **more})
+    return p
+
+
+def same(w, folders):
+    with w.box() as b:
+        for name in folders:
+            there = sorted((subject(m.body), m.flags, plain(m.body))
+                           for m in b.messages(name))
+            here = sorted((subject(m.body), m.flags, plain(m.body))
+                          for m in w.local.messages(name))
+            assert here == there, name
+    assert w.local.leftovers() == []
+
+
+def filled(w, folders, each):
+    names = ["f%02d" % i for i in range(folders)]
+    with w.box() as b:
+        for i, name in enumerate(names):
+            b.create(name)
+            b.append_many((message("%s.%d" % (name, j), 300 * j)
+                           for j in range(each)), name)
+            b.store(1, "+S", name)
+    return names
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first", "later"])
+def test_one_flight(make, known):
+    """Twenty of them: login, list, and that flight; beside a list that is
+    known it comes twice. Answers may come in pieces, and behind INBOX the
+    flight begins anew."""
+    w = make()
+    if known:
+        w.sync()
+        w.run()
+    names = filled(w, 20, 10)
+    with far(w, maxconnections=1):
+        r = w.run("--stats", "-d", "imap")
+    print(cost(r))
+    assert len(asked(r, NEW)) == 20 and not asked(r, SET)
+    assert cost(r)["round trips"] <= 4 + 2 * known
+    same(w, names)
+    with far(w):
+        w.quiet()
+
+
+def test_as_many_as_that(make):
+    """All of up to so many; of more the newest, and nothing twice."""
+    w = make()
+    with w.box() as b:
+        for name, n in ("most", MOST), ("more", MOST + 1), ("many", 300):
+            b.create(name)
+            b.append_many((message("%s.%d" % (name, j)) for j in range(n)),
+                          name)
+        b.delete(range(1, 200), "many")
+        mark = w.server.log_mark()
+        with far(w):
+            r = w.run("-d", "imap")
+        assert w.server.cost(w.user, mark)["bodies"] == 2 * MOST + 1 + 101
+    assert sorted(c.split()[1] for c in asked(r, NEW)) == [
+        "1:32", "2:33", "70:101"]
+    assert len(asked(r, SET)) == 2
+    same(w, ["most", "more", "many"])
+
+
+def test_a_line_that_is_not_known(make, servers):
+    """What is on its way cannot be compressed: all of few, or few of many."""
+    w = make(server=servers(extra=PLUGIN))
+    with w.box() as b:
+        for name, n in ("few", MOST // 2), ("more", MOST // 2 + 1):
+            b.create(name)
+            b.append_many((message("%s.%d" % (name, j)) for j in range(n)),
+                          name)
+    with far(w, usecompression="auto", maxconnections=1):
+        r = w.run("-d", "imap")
+    assert sorted(c.split()[1] for c in asked(r, NEW)) == ["14:17", "1:16"]
+    same(w, ["few", "more"])
+
+
+def test_not_asked(make):
+    """Not where a Maildir is, whose files may be those messages; not in a dry
+    run, and not on a line where a wait is nothing."""
+    w = make()
+    names = filled(w, 2, 3)
+    with far(w):
+        r = w.run("--dry-run", "-d", "imap")
+        assert not asked(r, NEW)
+        w.local.create("f00")
+        w.local.add(lf(message("f00.1", 300)), "f00")
+        r = w.run("-d", "imap")
+    assert len(asked(r, NEW)) == 1
+    same(w, names[1:])
+
+
+def test_gone_here(make):
+    """The Maildir is gone while its state is there: fetched again."""
+    w = make()
+    names = filled(w, 3, 5)
+    w.sync()
+    shutil.rmtree(w.local.path("f01"))
+    with far(w):
+        r = w.run("-d", "imap")
+    assert "is gone" in r.text
+    same(w, names)
+
+
+@pytest.mark.parametrize("kind", ["yes", "batch", "no"])
+def test_flushed(make, kind):
+    w = make(general={"fsync": kind})
+    names = filled(w, 2, MOST)
+    with far(w):
+        w.run()
+        same(w, names)
+        w.quiet()
+
+
+class Far(tracked.Tracked):
+    """With LIST-STATUS, messages by number, and slow enough."""
+
+    def __init__(self):
+        self.messages = 0
+        super().__init__(caps=tracked.QRESYNC + " LIST-STATUS")
+
+    def do_authenticate(self, conn, cmd, out):
+        time.sleep(0.02)
+        super().do_authenticate(conn, cmd, out)
+
+    def do_id(self, conn, cmd, out):
+        time.sleep(0.02)
+
+    def do_list(self, conn, cmd, out):
+        super().do_list(conn, cmd, out)
+        for name, f in self.folders.items() if b"RETURN" in cmd.rest else ():
+            out.append(b'* STATUS "%s" (MESSAGES %d UIDNEXT %d)\r\n' % (
+                name.encode(), len(f.mails) + self.messages, f.uidnext))
+
+    def do_fetch(self, conn, cmd, out):
+        (lo, hi), = cmd.uids()
+        if conn.folder is None or hi > len(conn.folder.mails):
+            return b"BAD no such message"
+        items = re.findall(r"[A-Z.]+(?:\[\])?".encode(),
+                           cmd.rest.split(b" ", 1)[1])
+        for m in conn.folder.mails[lo - 1:hi]:
+            out.append(self.fetch_line(conn.folder, m, items))
+
+
+NAMES = ["a%d" % i for i in range(6)]
+N = 5
+
+
+@pytest.fixture
+def mocked(workdir):
+    s = Far()
+    w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
+               general={"socktimeout": "3"}, remote={"maxconnections": 1})
+    for i, name in enumerate(NAMES):
+        s.folders[name] = Folder(uidvalidity=7 + i)
+        for j in range(N):
+            s.folders[name].add(message("%s.%d" % (name, j), 3000 * j))
+    yield s, w
+    s.stop()
+
+
+def agreed(s, w):
+    for name in NAMES:
+        there = sorted((m.uid, subject(m.body)) for m in s.folders[name].mails)
+        here = sorted((int(re.search(r"_(\d+)\.", os.path.basename(p))[1]),
+                       subject(open(p, "rb").read()))
+                      for p in w.local.files(name))
+        assert there == here, name
+    assert w.local.leftovers() == []
+
+
+LIES = {
+    "nothing": on(NEW, only_ok),
+    "no": on(NEW, say(b"NO [UNAVAILABLE] no")),
+    "bad": on(NEW, say(b"BAD what")),
+    "no-with-bodies": on(NEW, lambda cmd, out: out[:-1] + [
+        cmd.tag + b" NO some\r\n"]),
+    "nil": on(NEW, sub(LITERAL, b"BODY[] NIL)\r\n")),
+    "empty": on(NEW, sub(LITERAL, b'BODY[] "")\r\n')),
+    "no-body": on(NEW, sub(rb" BODY\[\] \{\d+\}\r\n(?s:.*)\)\r\n", b")\r\n")),
+    "in-part": on(NEW, sub(rb"BODY\[\] ", b"BODY[]<5> ")),
+    "header": on(NEW, sub(rb"BODY\[\] ", b"BODY[HEADER] ")),
+    "no-uid": on(NEW, sub(rb"UID \d+ ", b"")),
+    "far-uid": on(NEW, sub(rb"UID \d+ ", b"UID 4294967295 ")),
+    "not-there": on(NEW, sub(rb"UID \d+ ", b"UID 40 ")),
+    "lacks-one": on(NEW, lambda cmd, out: out[:2] + out[3:]),
+    "lacks-the-last": on(NEW, lambda cmd, out: out[:-2] + out[-1:]),
+    "twice": on(NEW, twice),
+    "more": on(NEW, amid(b"".join(
+        b"* 1 FETCH (UID %d BODY[] {4}\r\njunk)\r\n" % u
+        for u in range(27, 200)))),
+    "backwards": on(NEW, lambda cmd, out: out[:-1][::-1] + out[-1:]),
+    "exists": on(NEW, last(b"* 6 EXISTS\r\n")),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LIES))
+def test_lies(mocked, name):
+    s, w = mocked
+    s.edit = LIES[name]
+    w.run(code=(0, 1, 2, 75))
+    assert w.local.leftovers() == []
+    s.honest()
+    w.run()
+    agreed(s, w)
+    w.run()
+    agreed(s, w)
+
+
+@pytest.mark.parametrize("by", [-5, -1, 1, 40])
+def test_told_another_number(mocked, by):
+    """Some came, or went, after STATUS."""
+    s, w = mocked
+    s.messages = by
+    w.run()
+    agreed(s, w)
+
+
+def test_other_mailbox_meanwhile(mocked):
+    """Made anew between two folders: nothing of the one before is recorded."""
+    s, w = mocked
+    n = [0]
+
+    def swap(conn, cmd):
+        if cmd.name == "SELECT" and cmd.mailbox() == "a3":
+            n[0] += 1
+            f = s.folders["a3"] = Folder(uidvalidity=99 + n[0])
+            for j in range(3):
+                f.add(message("other%d.%d" % (n[0], j)))
+            s.track(f)
+        return False
+    s.take = swap
+    w.run(code=(0, 1, 2))
+    s.honest()
+    w.run(code=(0, 1, 2))
+    assert len(w.local.files("a3")) == 3
+
+
+@pytest.mark.parametrize("how", ["cut", signal.SIGTERM, signal.SIGKILL])
+def test_cut_off(make, server, how):
+    """A large one goes on where it ended, if that is built in."""
+    w = make(tls="plain")
+    whole = message("large") + b"it goes on\r\n" * (3 << 19)
+    with w.box() as b:
+        b.create("New")
+        b.append(whole, "New")
+    with Proxy(server.port, delay_s=0.004) as proxy:
+        w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
+        if how == "cut":
+            proxy.cut_down = len(whole) // 2
+            w.run(code=75)
+        else:
+            p = w.start()
+            end = time.monotonic() + 30
+            while proxy.bytes_down < 12 << 20 and time.monotonic() < end:
+                time.sleep(0.002)
+            os.kill(p.pid, how)
+            w.finish(p)
+    assert w.local.files("New") == []
+    if "resume" not in without(binary()):
+        names = [os.path.basename(n) for n in w.local.leftovers()]
+        assert [n.count(".") for n in names] == [5], names
+        assert not names[0].startswith("wherry.0."), names
+        with Proxy(server.port) as proxy:
+            w.configure(remote={"remoteport": proxy.port})
+            w.run()
+            assert proxy.bytes_down < len(whole) * 3 // 4
+    w.configure(remote={"remoteport": server.port})
+    w.run()
+    same(w, ["New"])
+    w.quiet()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+def test_killed(make, server):
+    """At calls that change something, here and there; the next run goes on
+    from what there is."""
+    w = make(tls="plain")
+    names = filled(w, 3, 4)
+    killed = []
+    with Proxy(server.port, delay_s=0.004) as proxy:
+        w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
+        for call in ("renameat2", "fdatasync", "pwrite64", "mkdirat"):
+            for n in (1, 4, 9):
+                r = w.run(code=tuple(range(-64, 256)), prefix=[
+                    "strace", "-f", "-qq", "-o", w.dir + "/trace", "-e",
+                    "trace=" + call, "-e",
+                    "inject=%s:signal=KILL:when=%d" % (call, n)])
+                killed.append((call, n, r.code != 0))
+                w.run()
+                same(w, names)
+                shutil.rmtree(w.root)
+                shutil.rmtree(w.metadata)
+    print(killed)
+    assert sum(k for _, _, k in killed) > len(killed) // 2
