@@ -192,7 +192,7 @@ begin(struct folder *f)
 	}
 	f->down.left = todo - taken;
 	f->sync_few = f->job->durability == FOLDER_BATCH &&
-		f->down.left < FOLDER_SYNCFS_FROM;
+		f->down.left < folder_syncfs_from(f);
 	f->down.again_n = f->down.again_at = 0;
 	return e;
 }

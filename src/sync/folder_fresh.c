@@ -78,7 +78,7 @@ folder_fresh_send(struct folder *f)
 	f->early.lo = lo;
 	f->sync_few = f->early.blind &&
 		f->job->durability == FOLDER_BATCH &&
-		(f->early.whole ? last : f->job->blind) < FOLDER_SYNCFS_FROM;
+		(f->early.whole ? last : f->job->blind) < folder_syncfs_from(f);
 	return e;
 }
 

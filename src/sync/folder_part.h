@@ -13,7 +13,6 @@
 #include "sync/folder.h"
 
 #define NO_RECORD UINT32_MAX
-#define FOLDER_SYNCFS_FROM 16 /* results from which on syncfs is used */
 #define FOLDER_COOKIE_UP 0xfffeu /* a listing or SELECT of the uploads */
 #define FOLDER_COOKIE_CLOSING 0xfffdu /* SELECT or listing of folder_close.c */
 #define FOLDER_COOKIE_FRESH 0xfffbu   /* bodies behind a listing */
@@ -209,6 +208,7 @@ struct pend *folder_pend_add(struct folder *f, enum pend_what what,
 enum err folder_flush(struct folder *f, bool final);
 /* The records, as the run leaves them; durable with fsync = always. */
 enum err folder_settle(struct folder *f);
+uint32_t folder_syncfs_from(const struct folder *f);
 bool folder_always(const struct folder *f);
 enum err folder_record(struct folder *f, uint32_t recno, const struct rec *r);
 /* The head before the first record. */

@@ -174,8 +174,16 @@ sync_names(struct folder *f, bool others)
 	return e;
 }
 
-/* syncfs also pays for what others wrote: only for a batch worth it, and only
- * as long as that is not too much. */
+/* Results from which on syncfs is used. It also pays for what others wrote, so
+ * only for a batch worth it; a folder that is new is one of many in a first
+ * sync, where each flush is one of thousands. */
+uint32_t
+folder_syncfs_from(const struct folder *f)
+{
+	return f->job->fresh ? 4 : 16;
+}
+
+/* And only as long as what others wrote is not too much. */
 static enum err
 make_durable(struct folder *f, bool others)
 {
@@ -184,7 +192,7 @@ make_durable(struct folder *f, bool others)
 	if (f->job->durability == FOLDER_OFF) { /* else it is sent again */
 		return f->stats.up > 0 ? sync_names(f, others) : ERR_OK;
 	}
-	if (!f->sync_each && f->pend_n >= FOLDER_SYNCFS_FROM) {
+	if (!f->sync_each && f->pend_n >= folder_syncfs_from(f)) {
 		e = fs_sync_all(f->box.tmp,
 			(int64_t)f->pend_n * CFG_SYNCFS_MS);
 		f->sync_start = e == ERR_UNSUPPORTED;

@@ -93,6 +93,33 @@ def test_what_is_sent_has_its_name_first(disk):
     w.quiet()
 
 
+def test_new_folders(disk):
+    """A first sync of many small folders: not one flush a message. Each has
+    its names (2), its head (2), and a syncfs for data and for names."""
+    folders, each = 8, 10
+    w = disk(general={"fsync": "batch"})
+    with w.box() as b:
+        for k in range(folders):
+            b.create("f%d" % k)
+            b.append_many((message("m%d" % i, 900) for i in range(each)),
+                          "f%d" % k)
+    lines = trace(w)
+    w.check()
+    named, flushed = deliveries(lines), flushes(lines)
+    assert len(named) == folders * each
+    assert len(flushed) <= 6 * (folders + 1) + 8, "".join(
+        lines[i] for i in flushed)
+    for k in range(folders):
+        own = [i for i in named if "/f%d/tmp>" % k in lines[i]]
+        data = [i for i in flushed if "/f%d/tmp>" % k in lines[i]]
+        table = [i for i, s in enumerate(lines) if i > own[0]
+                 if s.startswith("pwrite64") and "/table" in s]
+        assert len(own) == each and data[0] < own[0]
+        assert any(own[-1] < i for i in data)
+        assert table
+    w.quiet()
+
+
 @pytest.mark.parametrize("refused", [False, True])
 def test_slow_syncfs(disk, refused):
     """Others write much to the disk: after one syncfs that takes long, files
