@@ -136,6 +136,9 @@ conf_lend(struct conf *c, struct conf_work *w)
 		memset(c->w->value, 0, most);
 	}
 	c->most = c->deep = 0;
+	c->io_n = c->io_at = 0;
+	c->io_pos = 0;
+	c->io_last = false;
 	c->w = w;
 }
 

@@ -47,6 +47,10 @@ peek_raw(struct conf *c)
 	if (c->io_at == c->io_n) {
 		size_t got;
 
+		if (c->io_last) {
+			return NO_BYTE;
+		}
+
 		c->err = fs_pread(c->fd, c->w->io, sizeof(c->w->io),
 			c->io_pos, &got);
 		if (c->err != ERR_OK || got == 0) {
@@ -55,8 +59,23 @@ peek_raw(struct conf *c)
 		c->io_pos += got;
 		c->io_at = 0;
 		c->io_n = got;
+		c->io_last = got < sizeof(c->w->io);
 	}
 	return c->w->io[c->io_at];
+}
+
+/* To a place in the file. One that fits into io is read once. */
+static void
+go_to(struct conf *c, uint64_t at)
+{
+	bool here = c->io_pos == c->io_n && at <= c->io_n;
+
+	c->io_at = here ? (size_t)at : 0;
+	if (!here) {
+		c->io_n = 0;
+		c->io_pos = at;
+		c->io_last = false;
+	}
 }
 
 /* The next byte with CR and CR LF as LF, not taken. */
@@ -134,8 +153,7 @@ begin_line(struct conf *c)
 void
 conf_read_begin(struct conf *c)
 {
-	c->io_at = c->io_n = 0;
-	c->io_pos = 0;
+	go_to(c, 0);
 	c->line = 1;
 	c->in_line = c->at_text = c->in_key = c->in_section = false;
 	c->err = ERR_OK;
@@ -331,8 +349,7 @@ conf_read_mark(const struct conf *c, struct conf_mark *m)
 void
 conf_read_seek(struct conf *c, const struct conf_mark *m)
 {
-	c->io_at = c->io_n = 0;
-	c->io_pos = m->at;
+	go_to(c, m->at);
 	c->line = m->line;
 	c->indent = m->indent;
 	c->key_indent = m->key_indent;

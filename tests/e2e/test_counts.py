@@ -196,6 +196,16 @@ def test_calls_of_a_first_sync(make):
     assert len(re.findall(r"C: w\d+ UID FETCH", text)) <= 2 * 12
 
 
+def test_reads_of_the_configuration(make):
+    """What is read for each option is read once, as long as it is short."""
+    w = make()
+    w.sync()
+    reads = [x for x in system_calls(w)
+             if x.startswith("pread64") and "<%s>" % w.conf in x]
+    print(len(reads))
+    assert 0 < len(reads) <= 6
+
+
 def behind(w, delay_s=0.05):
     """What a run costs in turns, over a line on which whatever is sent in one
     flight is sent before the first answer comes."""
