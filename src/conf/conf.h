@@ -28,9 +28,9 @@ struct conf {
 	struct conf_work *w;
 	fs_fd fd;
 	bool offlineimap; /* found in one of OfflineIMAP's places */
+	bool io_last;	  /* private: the end of the file is in io */
 	size_t most, deep; /* private: of what was lent, to be wiped */
 	/* private: the reader (conf_read.h) */
-	bool io_last;	    /* the end of the file is in io */
 	size_t io_at, io_n;
 	uint64_t io_pos;    /* of the byte behind io in the file */
 	uint32_t line;	    /* being read, from 1 */
