@@ -70,7 +70,8 @@
 #define CFG_NESTING 32
 #endif
 
-/* Commands in flight on one connection. Costs 24 bytes each. */
+/* Commands in flight on one connection; half of them may be download sets.
+ * Costs 24 bytes each. */
 #ifndef CFG_INFLIGHT
 #define CFG_INFLIGHT 72
 #endif
@@ -183,7 +184,8 @@
 #define CFG_RING 224
 #endif
 
-/* Messages of one download set. Costs 48 bytes each per connection. */
+/* Messages of one download set. Costs 8 bytes each per connection, up to as
+ * many as fit in CFG_CMD_LINE at 22 bytes each. */
 #ifndef CFG_SET_MESSAGES
 #define CFG_SET_MESSAGES 200
 #endif
@@ -194,8 +196,8 @@
 #endif
 
 /* New messages of a folder that come with the listing which tells them; 0:
- * none do, and new mail costs a wait more. Costs 32 bytes each per connection,
- * as far as it is more than half of CFG_SET_MESSAGES. */
+ * none do, and new mail costs a wait more. Costs 40 bytes each per connection,
+ * as far as that is more than CFG_SET_MESSAGES costs. */
 #ifndef CFG_FRESH
 #define CFG_FRESH 32
 #endif
@@ -503,12 +505,6 @@
 /* What knobs want of each other. */
 #if CFG_IO_OUT < CFG_CMD_LINE + 96
 #error "CFG_IO_OUT must hold one command line: raise it to CFG_CMD_LINE + 96"
-#endif
-#if CFG_SET_MESSAGES > CFG_RING
-#error "CFG_RING must hold a download set: raise it to CFG_SET_MESSAGES"
-#endif
-#if CFG_SET_MESSAGES * 11 > CFG_CMD_LINE - 128
-#error "CFG_SET_MESSAGES must fit in one command: 11 bytes of CFG_CMD_LINE each"
 #endif
 #if CFG_UPLOADS >= CFG_RING
 #error "CFG_UPLOADS must be below CFG_RING: raise that, or lower this"

@@ -170,10 +170,6 @@ struct proof {
 	uint64_t key;
 };
 
-struct want { /* a message of a download set */
-	uint32_t uid, recno, size;
-	uint8_t flags, got;
-};
 /* A message that came with the listing, whole in tmp/ (folder_fresh.c). */
 #define FOLDER_FRESH (CFG_FRESH > 0 ? CFG_FRESH : 1)
 struct fresh_body {
@@ -187,17 +183,21 @@ struct part {
 	uint32_t uid; /* 0: none */
 	uint64_t have, bytes, size;
 };
+/* A download set on its way: the records [lo, hi) that are WANTED. What has
+ * come of it is below next, and is PRESENT or in the ring of results. */
 struct want_set {
-	uint32_t n, left, next; /* next: expected to be answered next */
+	uint32_t lo, hi, next, left;
 	uint64_t bytes;
-	bool busy, alone, part; /* part: of one message, the rest */
 	int64_t sent_ms;
-	struct want m[CFG_SET_MESSAGES];
+	bool busy, part; /* part: of one message, the rest */
 };
-/* Further ones, where windows of the listing were, as many as go there. */
-#define FOLDER_WINDOWS (CFG_WINDOWS * CFG_WINDOW * LISTED_REC)
-#define FOLDER_MORE (FOLDER_WINDOWS / sizeof(struct want_set) < 2 \
-	? FOLDER_WINDOWS / sizeof(struct want_set) : 2)
+#define FOLDER_SETS (CFG_INFLIGHT / 2)
+/* UIDs that a set asks for; as many ranges as its line holds for certain. */
+struct want_range {
+	uint32_t lo, hi;
+};
+#define FOLDER_RANGES (CFG_SET_MESSAGES < (CFG_CMD_LINE - 192) / 22 \
+	? CFG_SET_MESSAGES : (CFG_CMD_LINE - 192) / 22)
 
 struct folder {
 	struct imap_conn *conn;
@@ -309,12 +309,15 @@ struct folder {
 	struct {
 		uint32_t at;	/* record to look at next, downwards */
 		uint32_t left;	/* WANTED records not yet asked for */
-		uint32_t again_n, again_at;
+		uint32_t next;	/* record that is expected to come next */
+		uint32_t missed; /* were asked for, and did not come */
 		uint32_t resumed; /* UID that was asked for as a part */
-		uint32_t slots;	  /* sets that may be in flight */
+		uint32_t busy;	  /* sets in flight, and their bytes */
+		uint64_t flying;
 		uint32_t asked_n; /* messages of all sets, and their bytes */
 		uint64_t asked;
 		bool begun;
+		bool alone; /* what was missed, one by one */
 		bool pause; /* by the owner: no further set is sent */
 	} down;
 
@@ -410,21 +413,18 @@ struct folder {
 	/* buffers: first those that every first sync fills, so that few pages
 	 * of a lane are touched in one */
 	union {
-		struct want_set sets[2];
+		struct want_set sets[FOLDER_SETS];
 		uint8_t open_arena[CFG_WINDOW * LISTED_REC]; /* before */
 	};
 	struct pend pend[CFG_RING];
 	uint8_t table_buf[CFG_FILE_BUF / TABLE_REC * TABLE_REC];
 	char walk_buf[CFG_FILE_BUF];
 	_Alignas(uint64_t) uint8_t arena[CFG_SORT_ARENA];
+	/* or ranges of a search */
+	_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
+		[CFG_WINDOW * LISTED_REC];
 	union {
-		/* or ranges of a search */
-		_Alignas(uint32_t) uint8_t windows[CFG_WINDOWS]
-			[CFG_WINDOW * LISTED_REC];
-		struct want_set more[FOLDER_MORE > 0 ? FOLDER_MORE : 1];
-	};
-	union {
-		struct want again[CFG_SET_MESSAGES];
+		struct want_range ranges[FOLDER_RANGES];
 		struct fresh_body fresh_bodies[FOLDER_FRESH]; /* before */
 	};
 	union {

@@ -1,34 +1,20 @@
 /*
  * folder_down: brings the WANTED messages, newest first, in sets of up to
- * CFG_SET_MESSAGES or about CFG_SET_BYTES, up to four sets in flight so that
- * the line never waits. What a set leaves unanswered is asked for alone once
- * more (some servers refuse a whole set for one bad message), then reported
- * and left WANTED for the next run. While the line is not known sets are small
- * (imap_line_ask()), and they tell how fast it is.
+ * CFG_SET_MESSAGES or about CFG_SET_BYTES, as many in flight as the line needs
+ * to never wait. Of a set only the range of its records is kept: which of them
+ * a message is, and whether it came before, the table knows. What the sets left
+ * unanswered is asked for alone once more (some servers refuse a whole set for
+ * one bad message), then reported and left WANTED for the next run. While the
+ * line is not known sets are small (imap_line_ask()), and they tell how fast it
+ * is.
  */
 #include <string.h>
 
 #include "sync/folder_part.h"
 
-/* f may be const, and then the set is. */
-#define SET(f, slot) \
-	((slot) < 2 ? &(f)->sets[slot] : &(f)->more[(slot) - 2])
-
-/* Gathered downwards into the end of the set: as good as sorted, but the end
- * of the table need not be in order. */
-static void
-sort_set(struct want_set *w)
-{
-	for (uint32_t i = 1; i < w->n; i++) {
-		struct want x = w->m[i];
-		uint32_t j = i;
-
-		for (; j > 0 && w->m[j - 1].uid > x.uid; j--) {
-			w->m[j] = w->m[j - 1];
-		}
-		w->m[j] = x;
-	}
-}
+/* So many sets may be in flight, or sets of so many times what one may ask
+ * for: what comes in a round trip, whether messages are large or small. */
+#define DEEP 4u
 
 /* For those who measure the line. */
 static void
@@ -36,8 +22,8 @@ note_oldest(struct folder *f)
 {
 	int64_t oldest = 0;
 
-	for (uint32_t i = 0; i < f->down.slots; i++) {
-		const struct want_set *w = SET(f, i);
+	for (uint32_t i = 0; i < FOLDER_SETS; i++) {
+		const struct want_set *w = &f->sets[i];
 
 		if (w->busy && (oldest == 0 || w->sent_ms < oldest)) {
 			oldest = w->sent_ms;
@@ -46,21 +32,77 @@ note_oldest(struct folder *f)
 	f->conn->asked_ms = oldest;
 }
 
-static enum err
-send_set(struct folder *f, uint32_t slot)
+/* Takes the WANTED records from the end down, as UIDs that descend (the end of
+ * the table need not be in order: then the set ends there). Returns the number
+ * of ranges. */
+static uint32_t
+gather(struct folder *f, struct want_set *w, uint64_t most)
 {
-	struct want_set *w = SET(f, slot);
-	struct imap_set uids;
-	enum err e = imap_begin(f->conn, IMAP_CMD_BODIES, slot);
+	uint32_t max = f->down.alone ? 1 : CFG_SET_MESSAGES, n = 0;
+	struct want_range *last = f->ranges;
+	struct rec r;
 
-	if (e != ERR_OK) {
-		return e;
+	/* Else each look behind what waits there would be a read. */
+	(void)table_flush(&f->table);
+	w->hi = f->down.at;
+	for (; f->down.at > 0 && f->down.left > 0 && w->left < max &&
+		w->bytes < most; f->down.at--) {
+		if (table_get(&f->table, f->down.at - 1, &r) != ERR_OK ||
+			r.state != REC_WANTED ||
+			(CFG_RESUME && r.uid == f->down.resumed)) {
+			continue;
+		}
+		if (n == 0 || r.uid != last->lo - 1) {
+			if (n == FOLDER_RANGES ||
+				(n > 0 && r.uid >= last->lo)) {
+				break;
+			}
+			last = &f->ranges[n++];
+			last->hi = r.uid;
+		}
+		last->lo = r.uid;
+		w->bytes += r.size + 64;
+		w->left++;
+		f->down.left--;
 	}
-	sort_set(w);
+	w->lo = f->down.at;
+	f->down.asked_n += w->left;
+	f->down.asked += w->bytes;
+	return n;
+}
+
+/* The rest of a message that was cut off, alone and first. */
+static uint32_t
+take_part(struct folder *f, struct want_set *w)
+{
+	struct rec r;
+
+	if (table_find(&f->table, f->part.uid, &r, &w->lo) != ERR_OK ||
+		r.state != REC_WANTED) {
+		folder_resume_forget(f);
+		return 0;
+	}
+	f->down.resumed = r.uid;
+	f->down.left -= f->down.left > 0;
+	f->ranges[0] = (struct want_range){r.uid, r.uid};
+	w->hi = w->lo + 1;
+	w->left = 1;
+	w->part = true;
+	w->bytes = f->part.size - f->part.have;
+	return 1;
+}
+
+static enum err
+send_set(struct folder *f, struct want_set *w, uint32_t n)
+{
+	struct imap_set uids;
+	enum err e;
+
 	imap_text(f->conn, "UID FETCH ");
 	imap_set_begin(f->conn, &uids);
-	for (uint32_t i = 0; i < w->n; i++) {
-		(void)imap_set_add(&uids, w->m[i].uid); /* equal ones: once */
+	while (n-- > 0) {
+		(void)imap_set_add_range(&uids, f->ranges[n].lo,
+			f->ranges[n].hi);
 	}
 	imap_set_end(f->conn, &uids);
 	imap_text(f->conn, " (UID FLAGS INTERNALDATE BODY.PEEK[]");
@@ -74,95 +116,47 @@ send_set(struct folder *f, uint32_t slot)
 	imap_text(f->conn, ")");
 	e = imap_end(f->conn, w->bytes);
 	if (e == ERR_OK) {
+		w->next = w->lo;
 		w->busy = true;
 		w->sent_ms = f->now_ms;
+		f->down.busy++;
+		f->down.flying += w->bytes;
 		note_oldest(f);
 	}
 	return e;
 }
 
-/* Fills a set from the records, from the end down. */
-static void
-gather(struct folder *f, struct want_set *w)
-{
-	uint32_t at = CFG_SET_MESSAGES;
-	uint64_t most = CFG_COMPRESS ? imap_line_ask(f->conn) : CFG_SET_BYTES;
-	struct rec r;
-
-	/* Else each look behind what waits there would be a read. */
-	(void)table_flush(&f->table);
-	w->bytes = 0;
-	w->alone = w->part = false;
-	while (f->down.at > 0 && f->down.left > 0 && at > 0 &&
-		w->bytes < most) {
-		f->down.at--;
-		if (table_get(&f->table, f->down.at, &r) != ERR_OK ||
-			r.state != REC_WANTED ||
-			(CFG_RESUME && r.uid == f->down.resumed)) {
-			continue;
-		}
-		w->m[--at] = (struct want){.uid = r.uid,
-			.recno = f->down.at, .size = r.size,
-			.flags = (uint8_t)(r.flags & MAILDIR_FLAGS_SYSTEM)};
-		w->bytes += r.size + 64;
-		f->down.left--;
-	}
-	w->n = w->left = CFG_SET_MESSAGES - at;
-	w->next = 0;
-	f->down.asked_n += w->n;
-	f->down.asked += w->bytes;
-	memmove(w->m, w->m + at, w->n * sizeof(w->m[0]));
-}
-
-/* The rest of a message that was cut off, alone and first. */
-static void
-take_part(struct folder *f, struct want_set *w)
-{
-	struct rec r;
-	uint32_t recno;
-
-	if (table_find(&f->table, f->part.uid, &r, &recno) != ERR_OK ||
-		r.state != REC_WANTED) {
-		folder_resume_forget(f);
-		return;
-	}
-	f->down.resumed = r.uid;
-	f->down.left -= f->down.left > 0;
-	w->m[0] = (struct want){.uid = r.uid, .recno = recno, .size = r.size,
-		.flags = (uint8_t)(r.flags & MAILDIR_FLAGS_SYSTEM)};
-	w->n = w->left = 1;
-	w->next = 0;
-	w->alone = false;
-	w->part = true;
-	w->bytes = f->part.size - f->part.have;
-}
-
+/* One more set; ERR_END if there is no more to ask for. */
 static enum err
-fill(struct folder *f, uint32_t slot)
+fill(struct folder *f, uint64_t most)
 {
-	struct want_set *w = SET(f, slot);
+	struct want_set *w = f->sets;
+	bool part = CFG_RESUME && f->part.uid != 0 && f->down.resumed == 0;
+	uint32_t n = 0;
+	enum err e;
 
-	if (CFG_RESUME && w->n == 0 && f->part.uid != 0 &&
-		f->down.resumed == 0) {
-		take_part(f, w);
+	if (!part && (f->down.left == 0 || f->down.at == 0)) {
+		return ERR_END;
 	}
-	if (w->n == 0) { /* else gathered before, but there was no room */
-		gather(f, w);
+	while (w->busy) {
+		w++;
 	}
-	if (w->n > 0) {
-		return send_set(f, slot);
+	e = imap_begin(f->conn, IMAP_CMD_BODIES, (uint32_t)(w - f->sets));
+	if (e != ERR_OK) {
+		return e;
 	}
-	if (f->down.again_at < f->down.again_n) {
-		w->m[0] = f->again[f->down.again_at++];
-		w->m[0].got = 0;
-		w->n = w->left = 1;
-		w->next = 0;
-		w->alone = true;
-		w->part = false;
-		w->bytes = CFG_SET_BYTES;
-		return send_set(f, slot);
+	memset(w, 0, sizeof(*w));
+	if (part) {
+		n = take_part(f, w);
 	}
-	return ERR_END;
+	if (n == 0) {
+		n = gather(f, w, most);
+	}
+	if (n == 0) {
+		imap_drop(f->conn);
+		return ERR_END;
+	}
+	return send_set(f, w, n);
 }
 
 static enum err
@@ -181,34 +175,29 @@ begin(struct folder *f)
 	f->down.begun = true;
 	folder_arena_take(f); /* folder_body.c writes through it */
 	UNPOISON(f->sets, sizeof(f->sets));
-	f->down.slots = 2;
-	if (!f->closing.sorting) {
-		UNPOISON(f->more, sizeof(f->more));
-		f->down.slots += FOLDER_MORE;
-	}
-	for (uint32_t i = 0; i < f->down.slots; i++) {
-		SET(f, i)->busy = false;
-		SET(f, i)->n = 0;
-	}
+	memset(f->sets, 0, sizeof(f->sets));
 	f->down.left = todo - taken;
 	f->sync_few = f->job->durability == FOLDER_BATCH &&
 		f->down.left < folder_syncfs_from(f);
-	f->down.again_n = f->down.again_at = 0;
 	return e;
+}
+
+/* Once more, one by one. */
+static enum err
+begin_again(struct folder *f)
+{
+	f->down.alone = true;
+	f->down.at = f->table.count;
+	f->down.left = f->down.missed;
+	f->down.resumed = 0;
+	return folder_flush(f, true); /* WANTED is now what did not come */
 }
 
 bool
 folder_down_last(const struct folder *f)
 {
-	bool all = f->down.begun && (f->down.left == 0 || f->down.at == 0) &&
-		f->down.again_at == f->down.again_n && !f->down.pause;
-
-	for (uint32_t i = 0; all && i < f->down.slots; i++) {
-		const struct want_set *w = SET(f, i);
-
-		all = w->n == 0 || w->busy;
-	}
-	return all;
+	return f->down.begun && (f->down.left == 0 || f->down.at == 0) &&
+		(f->down.missed == 0 || f->down.alone) && !f->down.pause;
 }
 
 bool
@@ -228,23 +217,19 @@ folder_down_expects(const struct folder *f)
 }
 
 /* What is on the way cannot be compressed any more: while the line is not
- * known that is four sets, or one large message. */
+ * known that is what four small sets ask for, or one large message. */
 static bool
-enough(const struct folder *f)
+has_room(const struct folder *f, uint64_t most)
 {
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < f->down.slots; i++) {
-		n += SET(f, i)->busy ? SET(f, i)->bytes : 0;
-	}
-	return CFG_COMPRESS && n >= 4 * imap_line_ask(f->conn) &&
-		imap_line_ask(f->conn) < CFG_SET_BYTES;
+	return f->down.busy < FOLDER_SETS && (f->down.flying < DEEP * most ||
+		(f->down.busy < DEEP && most == CFG_SET_BYTES));
 }
 
 enum err
 folder_down_step(struct folder *f)
 {
-	bool busy = false;
+	uint64_t most = CFG_COMPRESS ? imap_line_ask(f->conn) : CFG_SET_BYTES;
+	enum err e = ERR_OK;
 
 	if (f->stopping && (!f->body.open ||
 		(CFG_RESUME && folder_resume_worth(f)))) {
@@ -254,54 +239,57 @@ folder_down_step(struct folder *f)
 		return ERR_AGAIN;
 	}
 	if (!f->down.begun) {
-		enum err e = begin(f);
-
+		e = begin(f);
 		if (e != ERR_OK) {
 			return e;
 		}
 	}
-	for (uint32_t i = 0; i < f->down.slots; i++) {
-		enum err e = ERR_END;
-
-		if (!SET(f, i)->busy && !f->stopping && !f->down.pause &&
-			!enough(f)) {
-			e = fill(f, i);
-		}
-		if (e != ERR_OK && e != ERR_END && e != ERR_AGAIN) {
-			return e;
-		}
-		busy = busy || SET(f, i)->busy || e == ERR_AGAIN;
+	while (e == ERR_OK && !f->stopping && !f->down.pause &&
+		has_room(f, most)) {
+		e = fill(f, most);
 	}
-	if (busy || f->down.pause) {
+	if (e != ERR_OK && e != ERR_END && e != ERR_AGAIN) {
+		return e;
+	}
+	if (e == ERR_AGAIN || f->down.busy > 0 || f->down.pause) {
 		return ERR_AGAIN;
 	}
-	if (f->down.slots > 2) {
-		POISON(f->more, sizeof(f->more));
+	if (f->down.missed > 0 && !f->down.alone) {
+		return begin_again(f);
 	}
 	folder_arena_drop(f);
 	folder_enter(f, FOLDER_UP);
 	return folder_flush(f, true);
 }
 
-/* Servers answer in order, as a rule: the search begins behind the last hit. */
-static struct want *
-find(struct folder *f, uint32_t uid, struct want_set **of)
+static bool
+in_ring(const struct folder *f, uint32_t recno)
 {
-	for (uint32_t i = 0; i < f->down.slots; i++) {
-		struct want_set *w = SET(f, i);
-
-		if (!w->busy || w->n == 0 || uid < w->m[0].uid ||
-			uid > w->m[w->n - 1].uid) {
-			continue;
+	for (uint32_t i = 0; i < f->pend_n; i++) {
+		if (f->pend[i].recno == recno) {
+			return true;
 		}
-		for (uint32_t j = 0; j < w->n; j++) {
-			uint32_t at = w->next;
+	}
+	return false;
+}
 
-			w->next = at + 1 < w->n ? at + 1 : 0;
-			if (w->m[at].uid == uid) {
-				*of = w;
-				return &w->m[at];
-			}
+/* The set that asked for a message that has not come before, and its record.
+ * Servers answer in order, as a rule: the first guess is behind the last one. */
+static struct want_set *
+find(struct folder *f, uint32_t uid, struct rec *r, uint32_t *recno)
+{
+	*recno = f->down.next;
+	if ((table_get(&f->table, *recno, r) != ERR_OK || r->uid != uid) &&
+		table_find(&f->table, uid, r, recno) != ERR_OK) {
+		return NULL;
+	}
+	for (uint32_t i = 0; i < FOLDER_SETS && r->state == REC_WANTED; i++) {
+		struct want_set *w = &f->sets[i];
+
+		if (w->busy && *recno >= w->lo && *recno < w->hi &&
+			(w->part || uid != f->down.resumed)) {
+			return *recno < w->next && in_ring(f, *recno) ? NULL
+								      : w;
 		}
 	}
 	return NULL;
@@ -320,12 +308,12 @@ flush_if_due(struct folder *f)
 }
 
 enum err
-folder_down_arrived(struct folder *f, const struct want *w,
+folder_down_arrived(struct folder *f, uint32_t recno, uint32_t flags,
 	const struct fresh_body *b)
 {
-	struct pend *p = folder_pend_add(f, PEND_DOWN, w->uid, w->recno);
+	struct pend *p = folder_pend_add(f, PEND_DOWN, b->uid, recno);
 
-	p->flags = w->flags;
+	p->flags = flags & MAILDIR_FLAGS_SYSTEM;
 	/* What RFC822.SIZE said may have been an estimate. */
 	p->size = b->bytes < TABLE_SIZE_MAX ? (uint32_t)b->bytes
 					    : TABLE_SIZE_MAX;
@@ -341,63 +329,61 @@ static enum err
 arrived(struct folder *f, const struct imap_event *ev)
 {
 	const struct imap_fetch *fetch = &ev->fetch;
-	struct want_set *of = NULL;
-	struct want *w = fetch->has_uid ? find(f, fetch->uid, &of) : NULL;
 	struct fresh_body b;
+	struct want_set *w;
+	uint32_t recno;
+	struct rec r;
 	enum err e;
 
-	if (w == NULL || w->got || !f->body.open || f->body.bad ||
-		f->body.fd == FS_NONE) {
-		folder_body_drop(f); /* unasked, twice, or without a body */
-		return ERR_OK;
-	}
-	if (f->body.bytes == 0 && w->size > 0) {
-		folder_body_drop(f); /* as good as none */
+	if (!fetch->has_uid || !f->body.open || f->body.bad ||
+		f->body.fd == FS_NONE ||
+		(w = find(f, fetch->uid, &r, &recno)) == NULL ||
+		(f->body.bytes == 0 && r.size > 0)) {
+		/* unasked, twice, without a body or with as good as none */
+		folder_body_drop(f);
 		return ERR_OK;
 	}
 	e = folder_body_complete(f, fetch);
 	if (e != ERR_OK) {
 		return e;
 	}
-	w->got = 1;
-	of->left--;
-	if (fetch->has_flags) {
-		w->flags = (uint8_t)(fetch->flags & MAILDIR_FLAGS_SYSTEM);
+	w->left--;
+	f->down.next = recno + 1;
+	if (w->next <= recno) {
+		w->next = recno + 1;
 	}
-	b = (struct fresh_body){.tmp = f->body.tmp, .bytes = f->body.bytes,
+	b = (struct fresh_body){.uid = r.uid, .tmp = f->body.tmp,
+		.bytes = f->body.bytes,
 		.date = fetch->has_date ? fetch->internaldate : 0,
 		.mkey = sync_key_get(&f->body.key), .synced = f->sync_few};
-	return folder_down_arrived(f, w, &b);
+	return folder_down_arrived(f, recno,
+		fetch->has_flags ? fetch->flags : r.flags, &b);
 }
 
 static void
 set_answered(struct folder *f, const struct imap_event *ev)
 {
-	struct want_set *w;
+	struct want_set *w = &f->sets[ev->cookie];
+	struct rec r;
 
-	if (ev->cookie >= f->down.slots) {
+	if (ev->cookie >= FOLDER_SETS || !w->busy) {
 		return;
 	}
-	w = SET(f, ev->cookie);
 	w->busy = false;
+	f->down.busy--;
+	f->down.flying -= w->bytes;
 	note_oldest(f);
 	if (CFG_RESUME && w->part) {
 		folder_resume_forget(f); /* unless it was used up */
 	}
-	for (uint32_t j = 0; j < w->n && w->left > 0; j++) {
-		if (w->m[j].got) {
-			continue;
-		}
-		if (!w->alone && f->down.again_n < CFG_SET_MESSAGES) {
-			f->again[f->down.again_n++] = w->m[j];
-			continue;
-		}
-		folder_message_failed(f, w->m[j].uid,
-			ev->status == IMAP_OK
-				? "the server sent nothing for it; next run"
-				: f->conn->text);
+	if (!f->down.alone) {
+		f->down.missed += w->left;
+	} else if (w->left > 0 &&
+		table_get(&f->table, w->lo, &r) == ERR_OK) {
+		folder_message_failed(f, r.uid, ev->status == IMAP_OK
+			? "the server sent nothing for it; next run"
+			: f->conn->text);
 	}
-	w->n = 0;
 }
 
 enum err

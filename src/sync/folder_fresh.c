@@ -144,16 +144,13 @@ folder_fresh_end(struct folder *f)
 static enum err
 take(struct folder *f, const struct rec *r, uint32_t recno, uint32_t *taken)
 {
-	struct want w = {.uid = r->uid, .recno = recno, .size = r->size,
-		.flags = (uint8_t)(r->flags & MAILDIR_FLAGS_SYSTEM)};
-
 	for (uint32_t i = 0; i < f->early.n; i++) {
 		struct fresh_body b = f->fresh_bodies[i];
 
 		if (b.uid == r->uid && (b.bytes > 0 || r->size == 0)) {
 			f->fresh_bodies[i] = f->fresh_bodies[--f->early.n];
 			++*taken;
-			return folder_down_arrived(f, &w, &b);
+			return folder_down_arrived(f, recno, r->flags, &b);
 		}
 	}
 	return ERR_OK;

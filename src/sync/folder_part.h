@@ -272,8 +272,8 @@ enum err folder_fresh_take(struct folder *f, uint32_t *taken, uint32_t *lowest);
 void folder_fresh_end(struct folder *f); /* removes what was not taken */
 
 /* folder_down.c */
-/* w lies in tmp/, as b says. */
-enum err folder_down_arrived(struct folder *f, const struct want *w,
+/* The message of this record lies in tmp/, as b says. */
+enum err folder_down_arrived(struct folder *f, uint32_t recno, uint32_t flags,
 	const struct fresh_body *b);
 enum err folder_down_step(struct folder *f);
 bool folder_down_last(const struct folder *f); /* no further set is to be sent */

@@ -240,3 +240,19 @@ def test_many_flags_of_one_folder(make, which):
         assert many <= one + 3
     w.check()
     w.quiet()
+
+
+def test_large_folder_in_few_flights(make):
+    """4,000 small messages are asked for at once, and not a round trip for
+    each few sets: nothing is said between the first FETCH of them and the last
+    one but what came before."""
+    w = make(remote={"usecompression": "no"})
+    with w.box() as b:
+        b.append_many(message("m%d" % i) for i in range(4000))
+    text = w.run("-d", "imap").text
+    ask = r"C: w\d+ UID FETCH \S+ \(UID FLAGS INTERNALDATE"
+    lines = [bool(re.match(ask, x)) for x in text.splitlines()
+             if re.match("[CS]: ", x)]
+    flights = sum(b and not a for a, b in zip(lines, lines[1:]))
+    print("sets: %d, flights: %d" % (sum(lines), flights))
+    assert flights <= 3 and sum(lines) >= 20
