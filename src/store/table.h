@@ -96,8 +96,9 @@ enum err table_open(struct table *t, fs_fd dir);
 /* To look into a table that others may be at work in: ERR_NOENT if there is
  * none that can be used. Only table_find() and table_close() after it. */
 enum err table_peek(struct table *t, fs_fd dir);
-/* How many records the table in dir has, about; nothing is opened or healed. */
-uint32_t table_size(fs_fd dir);
+/* How many records the table in dir has, about, and the UID of the last one, 0
+ * if that is not to be read; nothing is opened or healed. */
+uint32_t table_size(fs_fd dir, uint32_t *last_uid);
 /* Drops what was not synced and still waits in memory. A zeroed struct is
  * fine. */
 void table_close(struct table *t);

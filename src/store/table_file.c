@@ -336,16 +336,24 @@ table_open(struct table *t, fs_fd dir)
 }
 
 uint32_t
-table_size(fs_fd dir)
+table_size(fs_fd dir, uint32_t *last_uid)
 {
+	uint8_t last[TABLE_REC] = {0};
 	uint64_t size = 0;
 	fs_fd fd = FS_NONE;
+	struct rec r;
+	size_t got;
 
 	if (fs_open(dir, NAME, FS_READ, 0, &fd) == ERR_OK) {
 		(void)fs_size(fd, &size);
-		fs_close(&fd);
 	}
 	size = size > TABLE_HEADER ? (size - TABLE_HEADER) / TABLE_REC : 0;
+	if (size > 0) {
+		(void)fs_pread(fd, last, sizeof(last),
+			TABLE_HEADER + (size - 1) * TABLE_REC, &got);
+	}
+	fs_close(&fd);
+	*last_uid = rec_dec(&r, last) == ERR_OK ? r.uid : 0;
 	return size <= UINT32_MAX ? (uint32_t)size : 0;
 }
 

@@ -24,7 +24,7 @@ folder_ahead_lines(struct folder *f, struct imap_conn *conn,
 	folder_clear(f, conn, job);
 	if (job->state != FS_NONE) {
 		e = head_load(job->state, &f->head);
-		f->table.count = table_size(job->state);
+		f->table.count = table_size(job->state, &f->table.last_uid);
 	}
 	if (!job->has_remote || (e != ERR_OK && e != ERR_NOENT)) {
 		return ERR_LIMIT;

@@ -55,9 +55,10 @@ def test_not_without_tls(make):
 
 @pytest.mark.skipif("WHERRY" in os.environ, reason="its builds of other sizes "
                     "have the library of this machine")
-def test_too_small(w, sized, monkeypatch):
+def test_too_small(make, sized, monkeypatch):
     """With what --stats told, and a little for signatures of other lengths,
     it works; with any less it fails as it should, saying why."""
+    w = make(remote={"maxconnections": 1})
     with w.box() as b:
         b.append(message("m"))
     _, most, _ = arena(w.run("--stats").out)

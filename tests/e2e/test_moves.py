@@ -309,7 +309,7 @@ def test_cut_behind_the_copy(mock):
     s, w = mock
     for m in s.folders["From"].mails:
         m.flags |= {"\\Flagged", "\\Seen"}
-    w.configure(remote={"retrycount": 0})
+    w.configure(remote={"retrycount": 0, "maxconnections": 1})
     w.run()
     for i, flags in enumerate(["-F", "-FS", "+R"]):
         move(w, w.local.find("From-%d" % i, "From"), "To", flags)
