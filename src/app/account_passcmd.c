@@ -24,29 +24,31 @@ account_passcmd_step(struct account *a, int64_t now_ms)
 	char rest[64];
 	size_t n = 0;
 	int status = 0;
+	bool whole = false;
 	enum err e = ERR_OK;
 
 	if (now_ms >= a->deadline_ms) {
 		return err_set(ERR_TIMEOUT, "remotepasscmd did not end in %d "
 			"seconds", PASSWORD_MS / 1000);
 	}
-	while (e == ERR_OK) {
+	while (e == ERR_OK && !whole) {
 		size_t had = a->pass_n;
-		bool whole = span_find((struct span){a->pass, had}, '\n') < had;
 
+		whole = span_find((struct span){a->pass, had}, '\n') < had;
 		if (!whole && had + 1 >= sizeof(a->pass)) {
 			return err_set(ERR_CONF, "remotepasscmd: its first line "
 				"is longer than %d bytes",
 				(int)sizeof(a->pass) - 2);
 		}
-		/* What it says behind that line nobody needs. */
+		/* What it says behind that line nobody needs; it may never
+		 * end, so a piece for each step. */
 		e = whole ? net_read(a->cmd.fd, rest, sizeof(rest), &n)
 			  : net_read(a->cmd.fd, a->pass + had,
 				    sizeof(a->pass) - 1 - had, &n);
 		a->pass_n += e == ERR_OK && !whole ? n : 0;
 	}
 	if (e != ERR_END) {
-		return e;
+		return e == ERR_OK ? ERR_AGAIN : e;
 	}
 	e = proc_wait(&a->cmd, &status);
 	if (e == ERR_AGAIN) {
