@@ -344,7 +344,7 @@ def test_compressed_bytes_in_one_piece_with_the_answer(make):
 def test_refused(make, answer):
     """It goes on as it is."""
     with mock(answer=answer) as m:
-        make(server=m, tls="plain").run()
+        make(server=m, tls="plain", remote={"maxconnections": 1}).run()
     assert m.received.count(b"COMPRESS DEFLATE") == 1
     assert b"LIST" in m.received
 
