@@ -213,7 +213,8 @@ def test_auto_leaves_the_line_to_those_that_are_compressed(make, server):
         r = w.run(*SHOWN)
         wire, whole = compressed(r)
         assert wire < whole * .6, r
-        assert commands(r).count("COMPRESS DEFLATE") == 2
+        # Two at a time: who was held back has its turn when they have ended.
+        assert 2 <= commands(r).count("COMPRESS DEFLATE") <= 4
         assert whole < size * 1.15, r
     w.check()
 
