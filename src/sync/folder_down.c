@@ -363,12 +363,13 @@ arrived(struct folder *f, const struct imap_event *ev)
 static void
 set_answered(struct folder *f, const struct imap_event *ev)
 {
-	struct want_set *w = &f->sets[ev->cookie];
+	struct want_set *w;
 	struct rec r;
 
-	if (ev->cookie >= FOLDER_SETS || !w->busy) {
+	if (ev->cookie >= FOLDER_SETS || !f->sets[ev->cookie].busy) {
 		return;
 	}
+	w = &f->sets[ev->cookie];
 	w->busy = false;
 	f->down.busy--;
 	f->down.flying -= w->bytes;
