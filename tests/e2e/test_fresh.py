@@ -36,13 +36,14 @@ def asked(r, what):
     return [c for c in sent(r) if re.match(what, c)]
 
 
-def same(w):
+def same(w, folders=("INBOX",)):
     with w.box() as b:
-        there = sorted((subject(m.body), m.flags, plain(m.body))
-                       for m in b.messages())
-    here = sorted((subject(m.body), m.flags, plain(m.body))
-                  for m in w.local.messages())
-    assert here == there
+        for name in folders:
+            there = sorted((subject(m.body), m.flags, plain(m.body))
+                           for m in b.messages(name))
+            here = sorted((subject(m.body), m.flags, plain(m.body))
+                          for m in w.local.messages(name))
+            assert here == there, name
     assert w.local.leftovers() == []
 
 

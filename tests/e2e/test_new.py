@@ -11,29 +11,18 @@ import pytest
 
 import tracked
 from hostile import Folder
-from mail import lf, message, plain, subject
+from mail import lf, message, subject
 from proxy import Proxy
 from test_compress import PLUGIN
 from test_counts import cost
-from test_delta import sent
+from test_fresh import LITERAL, MOST, SET, asked, has_it, same
 from test_hostile import amid, last, on, only_ok, say, sub, twice
+from test_resume import end_amid
 from wherry import Wherry, binary, without
 
-MOST = 32
+assert has_it  # of this file too: built with CFG_FRESH
+
 NEW = r"FETCH \S+ \(UID INTERNALDATE BODY\.PEEK\[\]\)"
-SET = r"UID FETCH \S+ \(UID FLAGS INTERNALDATE BODY"
-LITERAL = rb"BODY\[\] \{\d+\}\r\n(?s:.*)\)\r\n"
-
-
-@pytest.fixture(autouse=True)
-def has_it():
-    with open(binary(), "rb") as f:
-        if b" (UID INTERNALDATE BODY" not in f.read():
-            pytest.skip("built with CFG_FRESH=0")
-
-
-def asked(r, what):
-    return [c for c in sent(r) if re.match(what, c)]
 
 
 def far(w, delay_s=0.02, **more):
@@ -41,17 +30,6 @@ def far(w, delay_s=0.02, **more):
     p = Proxy(w.server.tls_port, delay_s)
     w.configure(remote={"remoteport": p.port, "usecompression": "no", **more})
     return p
-
-
-def same(w, folders):
-    with w.box() as b:
-        for name in folders:
-            there = sorted((subject(m.body), m.flags, plain(m.body))
-                           for m in b.messages(name))
-            here = sorted((subject(m.body), m.flags, plain(m.body))
-                          for m in w.local.messages(name))
-            assert here == there, name
-    assert w.local.leftovers() == []
 
 
 def filled(w, folders, each):
@@ -293,12 +271,7 @@ def test_cut_off(make, server, how):
             proxy.cut_down = len(whole) // 2
             w.run(code=75)
         else:
-            p = w.start()
-            end = time.monotonic() + 30
-            while proxy.bytes_down < 12 << 20 and time.monotonic() < end:
-                time.sleep(0.002)
-            os.kill(p.pid, how)
-            w.finish(p)
+            end_amid(w, proxy, how)
     assert w.local.files("New") == []
     if "resume" not in without(binary()):
         names = [os.path.basename(n) for n in w.local.leftovers()]

@@ -69,18 +69,23 @@ def test_line_that_breaks(large, server):
     w.quiet()
 
 
+def end_amid(w, proxy, how):
+    """A run that gets this signal when 12 MiB have come."""
+    p = w.start()
+    end = time.monotonic() + 30
+    while proxy.bytes_down < 12 << 20 and time.monotonic() < end:
+        time.sleep(0.002)
+    os.kill(p.pid, how)
+    w.finish(p)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_end_in_the_middle(large, server, how):
     """Killed, what was made durable is there; stopped, all of it."""
     w, whole = large
     with Proxy(server.port, delay_s=0.004) as proxy:
         w.configure(remote={"remoteport": proxy.port})
-        p = w.start()
-        end = time.monotonic() + 30
-        while proxy.bytes_down < 12 << 20 and time.monotonic() < end:
-            time.sleep(0.005)
-        os.kill(p.pid, how)
-        w.finish(p)
+        end_amid(w, proxy, how)
     name, = parts(w)
     have = int(name.split(".")[3])
     assert have >= (8 << 20)
