@@ -20,7 +20,11 @@ house() {
 
 # The port in a kernel that has no call younger than Linux 2.6.32.
 old_kernel() {
-	cc -O1 -o build/nosys tests/e2e/nosys.c || { count 0 1 nosys; return; }
+	cc -O1 -o build/nosys tests/e2e/nosys.c || {
+		count 0 1 nosys
+		echo "cannot be built" | blame nosys
+		return
+	}
 	build/nosys new true
 	if [ $? -eq 126 ]; then
 		skipped=$((skipped + 1))
@@ -191,5 +195,6 @@ for s; do
 done
 longest
 [ $skipped -eq 0 ] || echo "$skipped skipped"
+[ ! -s $log/failures ] || { echo "failed:"; cat $log/failures; }
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

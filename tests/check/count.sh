@@ -11,6 +11,7 @@ memory=${TMPDIR:-/tmp}
 [ ! -w /dev/shm ] || memory=/dev/shm
 since=$(date +%s)
 : >$log/times
+: >$log/failures
 
 # What was done since the last time, in seconds.
 took() { # took WHAT
@@ -30,6 +31,11 @@ count() { # count PASSED FAILED WHAT
 	fi
 }
 
+# Lines of what failed and why: shown here, and once more at the end.
+blame() { # blame WHAT <LINES
+	cut -c1-200 | sed "s|^|    $1: |" | tee -a $log/failures
+}
+
 # one NAME COMMAND...: a test that is passed if the command succeeds.
 one() {
 	name=$1
@@ -39,7 +45,14 @@ one() {
 	else
 		count 0 1 "$name"
 		tail -n 25 "$log/$name.log" | sed 's/^/    /'
+		why "$log/$name.log" | blame "$name"
 	fi
+}
+
+# One line that says it best: the last that names an error, or the last.
+why() { # why FILE
+	{ tail -n 1 "$1"; grep -Ei 'error|fail|not ok' "$1"; } | tail -n 1 |
+		grep . || echo "said nothing"
 }
 
 build() { # build VARIANT MAKE-ARGUMENTS...
@@ -90,7 +103,21 @@ cmocka_said() { # cmocka_said EXIT-CODE, of what is called $label, from $out
 	if [ "$f" -gt 0 ]; then
 		grep -v '^\[\( RUN  \|       OK\)' "$out" | tail -n 25 |
 			sed 's/^/    /'
+		cmocka_why $rc | blame "$label"
 	fi
+}
+
+# Each test that failed, with the first thing that was wrong; or where it died.
+cmocka_why() { # cmocka_why EXIT-CODE
+	awk -v rc="$1" '{ last = $0 }
+		/^\[ RUN / { name = $NF; error = "" }
+		/^\[       OK/ { name = "" }
+		/^\[  ERROR  / && error == "" { error = substr($0, 14) }
+		/^\[   LINE  / { line = substr($0, 14) }
+		/^\[  FAILED  \]/ && name == $NF {
+			print name ": " error " " line; n++; name = "" }
+		END { if (!n || name != "") print "exit " rc \
+			(name == "" ? "" : " in " name) ": " last }' "$out"
 }
 
 # All unit tests, as many programs at once as there are processors.
@@ -121,6 +148,7 @@ units() { # units VARIANT [WRAPPER...]
 			label=$called
 		else
 			count 0 1 "$label$t (not built)"
+			echo "not built, or no time left" | blame "$label$t"
 		fi
 	done
 }
@@ -133,6 +161,7 @@ replays() { # replays VARIANT
 		set -- "$dir"/*
 		if [ ! -e "$1" ]; then
 			count 0 1 "replay $t (no corpus)"
+			echo "no corpus" | blame "replay $t"
 			continue
 		fi
 		if timeout 120 "build/$variant/replay/$t" "$@" \
@@ -141,6 +170,7 @@ replays() { # replays VARIANT
 		else
 			count 0 1 "replay $t"
 			tail -n 15 "$log/replay-$t.log" | sed 's/^/    /'
+			why "$log/replay-$t.log" | blame "$variant replay $t"
 		fi
 	done
 }
@@ -155,8 +185,7 @@ pytests() { # pytests LABEL ARGUMENTS...
 		"$PYTHON" -m pytest --help 2>/dev/null | grep -q worksteal ||
 			many="-n $(nproc 2>/dev/null || echo 2)"
 	fi
-	timeout "${E2E_TIMEOUT:-1800}" "$PYTHON" -m pytest -q -p \
-		no:cacheprovider --tb=short -rf $many "$@" >"$out" 2>&1
+	pytest_run "$out" $many "$@"
 	rc=$?
 	last=$(tail -n 1 "$out")
 	num() {
@@ -174,10 +203,45 @@ pytests() { # pytests LABEL ARGUMENTS...
 	skipped=$((skipped + ${s:-0}))
 	count "${p:-0}" "$f" "$label"
 	if [ $f -gt 0 ]; then
-		grep -E '^(FAILED|ERROR)' "$out" | cut -c1-150 |
-			sed 's/^/    /'
+		{ grep -E '^(FAILED|ERROR) ' "$out" ||
+			echo "exit $rc: $last"
+		grep '^E  ' "$out" | head -n 30; } | blame "$label"
+		again "$out"
 		echo "    (all of it: $out)"
 	fi
+}
+
+pytest_run() { # pytest_run LOG ARGUMENTS...
+	said=$1
+	shift
+	COLUMNS=200 timeout "${E2E_TIMEOUT:-1800}" "$PYTHON" -m pytest -q -p \
+		no:cacheprovider --tb=short -rfE "$@" >"$said" 2>&1
+}
+
+# What failed once more, with nothing beside it. It has failed whatever comes
+# of that: a test that then passes is unsteady, which is a fault too.
+again() { # again LOG
+	names=$(sed -n 's/^\(FAILED\|ERROR\) \(tests[^ ]*::.*\)/\2/p' "$1" |
+		sed 's/\] - .*/]/;t
+			s/ - .*//' | head -n 8)
+	[ -n "$names" ] || return
+	before=$IFS
+	IFS='
+'
+	set -f
+	# shellcheck disable=SC2086 # a name may have spaces
+	set -- $names
+	set +f
+	IFS=$before
+	n=0
+	for t; do
+		n=$((n + 1))
+		if E2E_TIMEOUT=300 pytest_run "${out%.log}-again$n.log" "$t"; then
+			echo "unsteady: alone it passed: $t"
+		else
+			echo "fails alone too: $t"
+		fi | blame "$label"
+	done
 }
 
 # Builds with other knobs, each with its unit tests.
@@ -191,6 +255,8 @@ flips() { # flips LABEL ARGUMENTS...
 	skipped=$((skipped + $(grep -c '^skipped ' "$out")))
 	[ "$p$f" != 00 ] || f=1
 	count "$p" "$f" "$label"
-	[ "$f" -eq 0 ] || grep -A20 '^not ok' "$out" | head -60 |
-		sed 's/^/    /'
+	if [ "$f" -gt 0 ]; then
+		grep -A20 '^not ok' "$out" | head -60 | sed 's/^/    /'
+		{ grep '^not ok' "$out" || why "$out"; } | blame "$label"
+	fi
 }
