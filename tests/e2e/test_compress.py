@@ -33,6 +33,9 @@ protocol imap {
 }
 """
 CAPABILITY = "IMAP4rev1 UIDPLUS AUTH=PLAIN COMPRESS=DEFLATE"
+# Where it counts what one connection does: which of several is compressed, and
+# when, is a matter of time.
+ALONE = {"maxconnections": 1}
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +160,7 @@ def test_auto_in_the_middle_of_a_first_sync(make, server):
     """16 Mbit/s: that is seen from the first messages, and the rest of the
     folder is compressed. It is remembered: what comes next is from the login
     on, but a run that finds nothing new waits as often as without."""
-    w = make(tls="plain", remote={"usecompression": "auto"})
+    w = make(tls="plain", remote={"usecompression": "auto", **ALONE})
     with w.box() as b:
         text_mail(b, 1200)
     with Relay(server.port, "16M") as relay:
@@ -228,7 +231,8 @@ def test_auto_refused_in_the_middle(make, answer):
             s.folders["INBOX"].add(message("m%d" % i, text="%x" % r.getrandbits(
                 24000)))
         s.do_compress = lambda conn, cmd, out: answer
-        w = make(server=s, tls="plain", remote={"usecompression": "auto"})
+        w = make(server=s, tls="plain",
+                 remote={"usecompression": "auto", **ALONE})
         with Relay(s.port, "8M") as relay:
             w.configure(remote={"remoteport": relay.port})
             r = w.run(*SHOWN)
@@ -252,7 +256,8 @@ def test_auto_cut_at_the_switch(make):
                 raise EOFError
             return b"NO not now"
         s.do_compress = compress
-        w = make(server=s, tls="plain", remote={"usecompression": "auto"})
+        w = make(server=s, tls="plain",
+                 remote={"usecompression": "auto", **ALONE})
         with Relay(s.port, "8M") as relay:
             w.configure(remote={"remoteport": relay.port})
             r = w.run("--stats")
@@ -330,13 +335,13 @@ def mock(behind=b"", early=None, answer=b"OK now", then=None):
 def test_nothing_behind_compress_before_its_answer(make):
     early = []
     with mock(early=early) as m:
-        make(server=m, tls="plain").run()
+        make(server=m, tls="plain", remote=ALONE).run()
     assert early == [b""]
 
 
 def test_compressed_bytes_in_one_piece_with_the_answer(make):
     with mock(behind=b"* OK [ALERT] heard behind it\r\n") as m:
-        r = make(server=m, tls="plain").run()
+        r = make(server=m, tls="plain", remote=ALONE).run()
     assert "heard behind it" in r.text
 
 
@@ -345,14 +350,14 @@ def test_compressed_bytes_in_one_piece_with_the_answer(make):
 def test_refused(make, answer):
     """It goes on as it is."""
     with mock(answer=answer) as m:
-        make(server=m, tls="plain", remote={"maxconnections": 1}).run()
+        make(server=m, tls="plain", remote=ALONE).run()
     assert m.received.count(b"COMPRESS DEFLATE") == 1
     assert b"LIST" in m.received
 
 
 def test_damaged(make):
     with mock(then=lambda conn: conn.sock.sock.sendall(b"\xff" * 40)) as m:
-        r = make(server=m, tls="plain").run(code=None)
+        r = make(server=m, tls="plain", remote=ALONE).run(code=None)
     assert r.code > 0 and "usecompression" in r.text
 
 
@@ -368,7 +373,7 @@ def test_bomb(make):
             z.sock.sendall(piece)
     with mock(then=then) as m:
         w = make(server=m, tls="plain", general={"socktimeout": "1"},
-                 remote={"retrycount": 0})
+                 remote={"retrycount": 0, **ALONE})
         r = w.run("--stats", code=TEMPORARY, timeout=40)
     assert "not answered" in r.text
     assert number(r.text, "peak") is not None

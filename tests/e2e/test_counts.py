@@ -169,7 +169,7 @@ FOLDER_CALLS = 101
 def test_calls_of_a_first_sync(make):
     """For a folder, with two syncfs, and for each of few messages (open, write,
     date, close, rename), or of many; and two FETCH."""
-    w = make(general={"fsync": "batch"})
+    w = make(general={"fsync": "batch"}, remote={"maxconnections": 1})
 
     def begin_anew():
         shutil.rmtree(w.root)
@@ -246,7 +246,7 @@ def test_large_folder_in_few_flights(make):
     """4,000 small messages are asked for at once, and not a round trip for
     each few sets: nothing is said between the first FETCH of them and the last
     one but what came before."""
-    w = make(remote={"usecompression": "no"})
+    w = make(remote={"usecompression": "no", "maxconnections": 1})
     with w.box() as b:
         b.append_many(message("m%d" % i) for i in range(4000))
     text = w.run("-d", "imap").text

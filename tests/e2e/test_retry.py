@@ -59,7 +59,7 @@ def test_run_goes_on(make, server):
 def test_a_large_message_is_progress(make, server):
     """No connection lasts for all of it, and one try in a row is enough."""
     needs("resume")
-    w = make(tls="plain", remote={"retrycount": 1})
+    w = make(tls="plain", remote={"retrycount": 1, "maxconnections": 1})
     with w.box() as b:
         b.append(message("large", 900000))
     with Proxy(server.port) as proxy:
@@ -209,7 +209,8 @@ def test_silence_counts_too(make):
             conn.drain()
             return True
     with Imap(answer=answer) as mock:
-        w = make(server=mock, tls="plain", general={"socktimeout": 1})
+        w = make(server=mock, tls="plain", general={"socktimeout": 1},
+                 remote={"maxconnections": 1})
         r = w.run()
         assert "no answer for 1 seconds" in r.text and len(tries(r)) == 1
 
