@@ -210,6 +210,29 @@ def other_boot(w):
     return before
 
 
+def test_other_file_systems(make):
+    """Of one that is not known to move its stamps, as a network's, the
+    directories are read in every run, unless trust_mtime says otherwise."""
+    w = make()
+    os.makedirs(w.root, exist_ok=True)
+    if subprocess.run(["mount", "-t", "ramfs", "ramfs", w.root],
+                      capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        fill(w, 40)
+        w.sync()
+        w.sync()
+        assert looked(w) > 0
+        w.configure(local={"trust_mtime": "yes"})
+        w.sync()
+        w.sync()
+        assert looked(w) == 0
+        w.local.add(lf(message("here")))
+        w.sync()
+    finally:
+        subprocess.run(["umount", "-l", w.root], check=True)
+
+
 def test_another_boot_reads(synced):
     w = synced
     before = other_boot(w)
@@ -422,3 +445,18 @@ def test_one_change(disk, what):  # noqa: F811
     w.check()
     assert writes(trace(w, CHANGES)) == []
     assert tree(w.root, w.metadata) == before
+
+
+def test_many_uploads(disk):  # noqa: F811
+    """The intents of a group become durable by one flush."""
+    w = disk(general={"fsync": "batch"})
+    w.sync()
+    w.local.add(lf(message("other")))  # the journal is made once
+    w.sync()
+    for i in range(12):
+        w.local.add(lf(message("m%d" % i)))
+    lines = trace(w, CHANGES)
+    journal = [s for s in flushes(lines) if "/journal>" in s]
+    assert len(journal) == 1, flushes(lines)
+    assert len([s for s in lines if re.match(r"rename.*,U=", s)]) == 12
+    w.check()
