@@ -3,6 +3,7 @@ password."""
 import base64
 import os
 import re
+import select
 import socket
 import stat
 import subprocess
@@ -249,6 +250,26 @@ def test_unknown_capabilities_and_literal_in_greeting(make):
         make(server=mock, tls="plain").run()
         sent = re.search(rb"AUTHENTICATE PLAIN (\S+)", mock.received)
         assert base64.b64decode(sent.group(1)).split(b"\0")[2] == b"secret"
+
+
+@pytest.mark.parametrize("capability", ["AUTH=PLAIN SASL-IR", "AUTH=PLAIN",
+                                        "LOGIN-REFERRALS"])
+def test_nothing_behind_the_login(make, capability):
+    """Before it is answered: Cyrus throws away what comes there."""
+    behind = []
+
+    def answer(conn, tag, command, line):
+        if command in ("LOGIN", "AUTHENTICATE"):
+            if command == "AUTHENTICATE" and len(line.split()) == 3:
+                conn.send(b"+ \r\n")
+                conn.line()
+            behind.append((conn.buffer, select.select([conn.sock], [], [],
+                                                      0.3)[0]))
+            conn.send(tag + b" OK done\r\n")
+            return True
+    with Imap(capability="IMAP4rev1 " + capability, answer=answer) as mock:
+        make(server=mock, tls="plain", remote={"maxconnections": 1}).run()
+    assert behind == [(b"", [])]
 
 
 @pytest.mark.parametrize("answer_text,codes", [
