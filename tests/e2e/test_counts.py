@@ -245,7 +245,7 @@ def test_many_flags_of_one_folder(make, which):
 def test_large_folder_in_few_flights(make):
     """4,000 small messages are asked for at once, and not a round trip for
     each few sets: nothing is said between the first FETCH of them and the last
-    one but what came before."""
+    one but what came before. The newest are asked for first."""
     w = make(remote={"usecompression": "no", "maxconnections": 1})
     with w.box() as b:
         b.append_many(message("m%d" % i) for i in range(4000))
@@ -256,3 +256,5 @@ def test_large_folder_in_few_flights(make):
     flights = sum(b and not a for a, b in zip(lines, lines[1:]))
     print("sets: %d, flights: %d" % (sum(lines), flights))
     assert flights <= 3 and sum(lines) >= 20
+    first = [int(x) for x in re.findall(ask.replace(r"\S+", r"(\d+)\S*"), text)]
+    assert first == sorted(first, reverse=True)
