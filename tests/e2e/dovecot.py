@@ -5,6 +5,7 @@ It has its own configuration, data and run folder, listens on free ports of
 user with the password `secret`, and is gone after stop(). It runs as root or
 as anybody.
 """
+import collections
 import getpass
 import imaplib
 import os
@@ -111,6 +112,7 @@ class Dovecot:
         self.own_dir = dir is None
         self.dir = dir or fast_dir("wherry-dovecot-")
         self.log = os.path.join(self.dir, "log")
+        self.log_read, self.logged_in = 0, collections.Counter()
         self.process = None
         self.certificates = Certificates(os.path.join(self.dir, "tls"))
         self.ca = self.certificates.ca
@@ -281,17 +283,42 @@ expunged=%{{expunged}} appended=%{{appended}}
 
     # What a session cost, read from the server's own log.
 
+    def at_work(self):
+        """Users who are logged in, but for those of login()."""
+        with open(self.log, "rb") as f:
+            f.seek(self.log_read)
+            text = f.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.log_read += len(text)
+        for m in re.finditer(rb"Login: user=<([^>]*)>|imap\(([^)]*)\)<[^\n]*?"
+                             rb": (?:Disconnected|Logged out)", text):
+            user = (m.group(1) or m.group(2)).decode()
+            self.logged_in[user] += 1 if m.group(1) else -1
+        return {u for u, n in self.logged_in.items()
+                if n > 0 and not u.endswith("@test")}
+
+    def idle(self, user=None, timeout=10):
+        """Waits until the sessions of user, or of all, have ended: they do
+        that some time after the client has gone, and log it then."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if not (self.at_work() & {user} if user else self.at_work()):
+                return
+            time.sleep(0.01)
+        self.logged_in.clear()
+
     def log_mark(self):
         """A place in the log, once the sessions before it have logged."""
         last = -1
         while True:
+            self.idle()
             size = os.path.getsize(self.log)
             if size == last:
                 return size
             last = size
             time.sleep(0.06)
 
-    def sessions(self, user, since, at_least=1, timeout=5):
+    def sessions(self, user, since, at_least=1, timeout=30):
         """One dict of counters per session of user that ended after `since`
         (a log_mark()). Waits until there are at_least so many, and as many
         as logged in since then."""

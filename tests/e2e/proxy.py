@@ -10,11 +10,13 @@ class Proxy:
     """cut_down, cut_up: the line breaks after so many bytes of a connection
     in that direction. delay_s: added each way. events: where what happens is
     written down in its order, as (this proxy, number of the connection,
-    "open", "up", "down" or "shut", what passed)."""
+    "open", "up", "down" or "shut", what passed). room: of what was let
+    through, no more than about so much is still on its way to the client."""
 
-    def __init__(self, port, delay_s=0.0, events=None):
+    def __init__(self, port, delay_s=0.0, events=None, room=None):
         self.to = port
         self.delay_s = delay_s
+        self.room = room
         self.cut_down = self.cut_up = None
         self.bytes_down = self.bytes_up = self.turns = 0
         self.open = []
@@ -31,6 +33,8 @@ class Proxy:
             return
         for s in (a, b):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.room:
+            a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.room)
         self.open += [a, b]
         state = {"last": None, "no": self.taken}
         self.taken += 1

@@ -223,6 +223,7 @@ def test_index_lost(servers, make, climb):
         b.store(b.messages()[0].uid, "+F")
         w.sync()
     known = heads(w)[0]["HIGHESTMODSEQ"]
+    w.server.idle()
     for path in glob.glob(os.path.join(w.server.home(w.user), "mail",
                                        "dovecot.index*")):
         os.unlink(path)

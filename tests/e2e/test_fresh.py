@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import time
 
 import pytest
 
@@ -15,6 +14,7 @@ from proxy import Proxy
 from test_delta import case, sent, waits
 from test_hostile import BAD, N, amid, last, on, only_ok, say, settled, sub, \
     twice
+from test_resume import end_amid
 from wherry import binary, without
 
 assert case and settled  # fixtures
@@ -275,18 +275,13 @@ def test_cut_off(make, server, how):
         b.append(message("m"))
         w.sync()
         b.append(whole)
-    with Proxy(server.port, delay_s=0.004) as proxy:
+    with Proxy(server.port, delay_s=0.004, room=65536) as proxy:
         w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
         if how is None:
             proxy.cut_down = len(whole) // 2
             w.run(code=75)
         else:
-            p = w.start()
-            end = time.monotonic() + 30
-            while proxy.bytes_down < 1 << 20 and time.monotonic() < end:
-                time.sleep(0.002)
-            os.kill(p.pid, how)
-            w.finish(p)
+            end_amid(w, how, 1 << 20)
     assert len(w.local.files()) == 1
     if "resume" not in without(binary()):
         assert [n.count(".") for n in map(

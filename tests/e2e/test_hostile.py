@@ -82,9 +82,7 @@ class Case:
         assert all("junk" not in n for n, _ in self.here())
 
     def run(self, code, **more):
-        start = time.time()
         r = self.w.run(code=code, timeout=40, **more)
-        assert time.time() - start < 30
         check_terminal(r.text)
         self.once()
         return r

@@ -90,6 +90,7 @@ class Scenario:
                    ("state", w.metadata)], save=True)
 
     def copy(self, pairs, save):
+        self.w.server.idle(self.w.user)  # it writes to what is copied
         for name, path in pairs:
             a, b = path, os.path.join(self.saved, name)
             if not save:

@@ -265,13 +265,13 @@ def test_cut_off(make, server, how):
     with w.box() as b:
         b.create("New")
         b.append(whole, "New")
-    with Proxy(server.port, delay_s=0.004) as proxy:
+    with Proxy(server.port, delay_s=0.004, room=65536) as proxy:
         w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
         if how == "cut":
             proxy.cut_down = len(whole) // 2
             w.run(code=75)
         else:
-            end_amid(w, proxy, how)
+            end_amid(w, how)
     assert w.local.files("New") == []
     if "resume" not in without(binary()):
         names = [os.path.basename(n) for n in w.local.leftovers()]

@@ -570,12 +570,14 @@ def test_restored_behind_our_back(make, servers):
     with w.box() as b:
         b.append_many(message("m%d" % i) for i in range(6))
     w.sync()
+    w.server.idle()
     subprocess.run(["cp", "-a", home, saved], check=True)
     with w.box() as b:
         b.append_many(message("m%d" % i) for i in range(6, 10))
         for i in range(40):
             b.store(1, "-+"[i % 2] + "S")
     w.sync()
+    w.server.idle()
     shutil.rmtree(home)
     subprocess.run(["cp", "-a", saved, home], check=True)
     with w.box() as b:
