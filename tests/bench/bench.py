@@ -5,7 +5,7 @@ with the same mail on the same server, over the same line.
 	bench.py [--sets S,M,L,F] [--delay 0,100,20M] [--clients wherry,...]
 
 See --help. Times are printed, never asserted: they move with the machine,
-their ratios less so; bytes and turns do not move.
+their ratios less so, bytes and turns hardly.
 """
 import argparse
 import json
