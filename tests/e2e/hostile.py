@@ -145,7 +145,7 @@ class Imap(Server):
             data = conn.sock.recv(65536)
             if not data:
                 raise EOFError
-            self.received += data
+            self.hear(data)
             conn.buffer += data
         out, conn.buffer = conn.buffer[:n], conn.buffer[n:]
         return out

@@ -19,6 +19,7 @@ class Server:
 
     def __init__(self, talk=None):
         self.received = b""
+        self.lock = threading.Lock()
         self.connections = []
         if talk is not None:
             self.talk = lambda conn: talk(self, conn)
@@ -30,6 +31,11 @@ class Server:
         self.connections.append(conn)
         threading.Thread(target=self._serve, args=(conn,),
                          daemon=True).start()
+
+    def hear(self, data):
+        """Connections have a thread each, and += is more than one step."""
+        with self.lock:
+            self.received += data
 
     def _serve(self, conn):
         try:
@@ -77,7 +83,7 @@ class Connection:
             data = self.sock.recv(65536)
             if not data:
                 raise EOFError
-            self.server.received += data
+            self.server.hear(data)
             self.buffer += data
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.rstrip(b"\r")
@@ -88,7 +94,7 @@ class Connection:
             data = self.sock.recv(65536)
             if not data:
                 return
-            self.server.received += data
+            self.server.hear(data)
 
     def close(self):
         try:

@@ -18,7 +18,8 @@ class Proxy:
         self.delay_s = delay_s
         self.room = room
         self.cut_down = self.cut_up = None
-        self.bytes_down = self.bytes_up = self.turns = 0
+        self.bytes_down = self.bytes_up = 0
+        self.lock = threading.Lock()
         self.open = []
         self.events = [] if events is None else events
         self.taken = 0
@@ -36,7 +37,7 @@ class Proxy:
         if self.room:
             a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.room)
         self.open += [a, b]
-        state = {"last": None, "no": self.taken}
+        state = {"no": self.taken}
         self.taken += 1
         self.events.append((self, state["no"], "open", b""))
         for args in ((a, b, "up", state), (b, a, "down", state)):
@@ -57,13 +58,11 @@ class Proxy:
                     time.sleep(self.delay_s)
                 if way == "down":
                     self.events.append(event)
-                if way == "up":
-                    self.bytes_up += len(data)
-                    if state["last"] != "up":
-                        self.turns += 1
-                else:
-                    self.bytes_down += len(data)
-                state["last"] = way
+                with self.lock:
+                    if way == "up":
+                        self.bytes_up += len(data)
+                    else:
+                        self.bytes_down += len(data)
                 if left is not None:
                     data, more = data[:left], len(data) >= left
                     left -= len(data)

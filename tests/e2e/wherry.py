@@ -186,7 +186,7 @@ class Wherry:
             start_new_session=True)
 
     @staticmethod
-    def finish(p, timeout=60):
+    def finish(p, timeout=120):
         try:
             out, err = p.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -198,7 +198,7 @@ class Wherry:
         return Result(p.returncode, out.decode(errors="replace"),
                       err.decode(errors="replace"))
 
-    def run(self, *args, code=OK, timeout=60, conf=True, prefix=()):
+    def run(self, *args, code=OK, timeout=120, conf=True, prefix=()):
         """Runs once and checks the exit code; code=None: any of ours."""
         p = self.start(*args, conf=conf, prefix=prefix)
         r = self.finish(p, timeout)
