@@ -10,6 +10,7 @@ import pytest
 from kinds import KINDS
 from mail import lf, message
 from proxy import Proxy
+from test_durability import QUICK
 from wherry import is_static, number
 
 pytestmark = pytest.mark.skipif(
@@ -157,7 +158,7 @@ def system_calls(w, *args):
     if not shutil.which("strace"):
         pytest.skip("no strace: calls are not counted")
     path = os.path.join(w.dir, "calls")
-    w.run(*args, prefix=["strace", "-qq", "-yy", "-s", "0", "-o", path])
+    w.run(*args, prefix=["strace", "-qq", "-yy", "-s", "0", "-o", path, *QUICK])
     with open(path, errors="replace") as f:
         return [x for x in f if re.match(r"\w+\(", x) and "TCP" not in x]
 
