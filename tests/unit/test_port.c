@@ -277,7 +277,7 @@ sockets(void **state)
 	t0 = sys_now_ms();
 	assert_int_equal(net_resolve_start(&(struct net_resolve){0},
 		"192.0.2.1", 993), ERR_OK);
-	assert_true(sys_now_ms() - t0 < 1000);
+	assert_true(sys_now_ms() - t0 < 10000);
 	close(l);
 }
 
@@ -420,7 +420,7 @@ poll_under_signal(int sig, bool before)
 			_exit(0);
 		}
 		net_poll(&p, 1, 10000);
-		if (!sys_stopping() || sys_now_ms() - t0 > 3000) {
+		if (!sys_stopping() || sys_now_ms() - t0 > 9000) {
 			_exit(3);
 		}
 		/* the next wait waits again */
