@@ -93,12 +93,38 @@ really_gone(struct account *a)
 	return false;
 }
 
+/* The folder is on one side alone: may the other one have it? */
+static bool
+may_make(struct account *a)
+{
+	const struct folder_entry *f = &a->entry;
+	const struct conf_account *c = &a->conf;
+	bool here = !f->has_local;
+
+	if ((here ? f->local : f->remote)[0] == '\0') {
+		leave(a, EXIT_FAILED, LOG_ERROR, err_detail());
+		return false;
+	}
+	if (here && !really_gone(a)) {
+		return false;
+	}
+	if (here && f->has_local) {
+		return true; /* it is there after all */
+	}
+	if (here ? !c->local_createfolders || c->local_readonly
+		 : !c->remote_createfolders || c->remote_readonly) {
+		log_msg(LOG_INFO, "%s: not made %s (createfolders, readonly)",
+			a->title, here ? "here" : "on the server");
+		return false;
+	}
+	return true;
+}
+
 /* Decides on folders that are not simply on both sides. */
 static bool
 may_sync(struct account *a)
 {
 	const struct folder_entry *f = &a->entry;
-	const struct conf_account *c = &a->conf;
 	bool noselect = (f->attrs &
 		(IMAP_ATTR_NOSELECT | IMAP_ATTR_NONEXISTENT)) != 0;
 
@@ -126,29 +152,7 @@ may_sync(struct account *a)
 	if (!f->has_remote && !f->has_local) {
 		return false; /* only its state is left */
 	}
-	if (!f->has_local && f->local[0] == '\0') {
-		leave(a, EXIT_FAILED, LOG_ERROR, err_detail());
-		return false;
-	}
-	if (!f->has_remote && f->remote[0] == '\0') {
-		leave(a, EXIT_FAILED, LOG_ERROR, err_detail());
-		return false;
-	}
-	if (!f->has_local && !really_gone(a)) {
-		return false;
-	}
-	if (!f->has_local && (!c->local_createfolders || c->local_readonly)) {
-		log_msg(LOG_INFO, "%s: not made here (createfolders, readonly)",
-			a->title);
-		return false;
-	}
-	if (!f->has_remote && (!c->remote_createfolders ||
-		c->remote_readonly)) {
-		log_msg(LOG_INFO, "%s: not made on the server (createfolders, "
-			"readonly)", a->title);
-		return false;
-	}
-	return true;
+	return (f->has_remote && f->has_local) || may_make(a);
 }
 
 static void
