@@ -400,6 +400,20 @@ act(struct folder *f, const struct plan *p, struct local *l,
 	}
 }
 
+/* What both sides last agreed on for this UID. */
+static const struct rec *
+take_recorded(struct folder *f, uint32_t uid, struct plan_case *c)
+{
+	if (!f->have_t || f->t.uid != uid) {
+		return NULL;
+	}
+	c->t = true;
+	c->state = f->t.state;
+	c->t_flags = f->t.flags & MAILDIR_FLAGS_SYSTEM;
+	folder_count(f, &f->t, 1);
+	return &f->t;
+}
+
 /* The server's side of this UID: told, or implied by a delta. */
 static bool
 take_listed(struct folder *f, uint32_t uid, const struct rec *t,
@@ -429,19 +443,11 @@ join_uid(struct folder *f, uint32_t uid)
 	struct plan plan;
 	struct local l = {0};
 	struct listed s = {0};
-	const struct rec *t = NULL;
-	uint32_t recno = NO_RECORD;
 	bool told = f->have_s && f->s.uid == uid;
+	const struct rec *t = take_recorded(f, uid, &c);
+	uint32_t recno = t != NULL ? f->t_recno : NO_RECORD;
 	enum err e;
 
-	if (f->have_t && f->t.uid == uid) {
-		t = &f->t;
-		recno = f->t_recno;
-		c.t = true;
-		c.state = t->state;
-		c.t_flags = t->flags & MAILDIR_FLAGS_SYSTEM;
-		folder_count(f, t, 1);
-	}
 	e = take_local(f, uid, t, &l, &c.l);
 	if (e == ERR_OK) {
 		e = fetch_again(f, &c);
