@@ -35,7 +35,7 @@ folder_body_drop(struct folder *f)
 	if (!f->body.open) {
 		return;
 	}
-	f->body.open = false;
+	f->body.open = f->body.cr = false;
 	if (f->body.fd != FS_NONE) {
 		fs_close(&f->body.fd);
 		BUF_INIT(&b, name);
@@ -119,7 +119,8 @@ begin(struct folder *f, const struct imap_event *ev)
 	f->body.out = f->body.early && !f->early.blind ? f->early_out
 						       : f->arena;
 	f->body.out_max = f->body.out == f->arena ? OUT : EARLY_OUT;
-	f->body.is_key = f->phase != FOLDER_DOWN && !f->body.early;
+	f->body.is_key = !f->body.early &&
+		(f->phase != FOLDER_DOWN || !f->down.begun);
 	sync_key_init(&f->body.key);
 	if (f->body.is_key || ev->nil || ev->section != IMAP_SECTION_ALL) {
 		return;

@@ -257,6 +257,7 @@ folder_down_step(struct folder *f)
 	if (f->down.missed > 0 && !f->down.alone) {
 		return begin_again(f);
 	}
+	folder_body_drop(f); /* unasked: the arena is for others now */
 	folder_arena_drop(f);
 	folder_enter(f, FOLDER_UP);
 	return folder_flush(f, true);

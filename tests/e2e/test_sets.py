@@ -1,8 +1,10 @@
 """Download sets in flight, and a server that answers them in any order, twice,
 or not at all: each message comes once, and which one it is follows from its
 UID alone."""
+import os
 import random
 import re
+import time
 
 import pytest
 
@@ -158,3 +160,36 @@ def test_expunged_meanwhile(full):
     full.s.honest()
     full.w.run()
     same(full)
+
+
+def test_unasked_while_deleting(case):
+    """A message that nobody asked for begins behind the last set and goes on
+    while UIDs that are to be deleted lie where messages are written."""
+    c = case()
+    for i in range(200):
+        c.inbox.add(message("m%d" % i))
+    c.w.run()
+    gone = ["m%d" % i for i in range(20, 40)]
+    for name in gone:
+        os.unlink(c.w.local.find(name))
+    new = ["new%d" % i for i in range(60)]
+    for name in new:
+        c.inbox.add(message(name))
+
+    def take(conn, cmd):
+        if b"FLAGS INTERNALDATE BODY" not in cmd.rest:
+            return False
+        out = []
+        c.s.do_uid_fetch(conn, cmd, out)
+        conn.send(b"".join(out) + done(cmd, b"OK done") +
+                  b"* 1 FETCH (UID 77777 BODY[] {30000}\r\n" + b"A" * 8000)
+        for _ in range(220):
+            time.sleep(0.001)
+            conn.send(b"\r" * 99 + b"A")
+        conn.send(b")\r\n")
+        return True
+    c.s.take = take
+    c.w.run()
+    names = {"m%d" % i for i in range(200)} - set(gone) | set(new)
+    assert {n for n, _ in c.there()} == {n for n, _ in c.here()} == names
+    assert c.w.local.leftovers() == []
