@@ -16,7 +16,7 @@ from proxy import Proxy
 from test_compress import PLUGIN
 from test_counts import cost
 from test_fresh import LITERAL, MOST, SET, asked, has_it, same
-from test_hostile import amid, last, on, only_ok, say, sub, twice
+from test_hostile import amid, before, last, on, only_ok, say, sub, twice
 from test_resume import end_amid
 from wherry import Wherry, binary, without
 
@@ -212,6 +212,26 @@ LIES = {
         for u in range(27, 200)))),
     "backwards": on(NEW, lambda cmd, out: out[:-1][::-1] + out[-1:]),
     "exists": on(NEW, last(b"* 6 EXISTS\r\n")),
+    "exists-less": on(NEW, before(b"* 2 EXISTS\r\n")),
+    "expunge": on(NEW, amid(b"* 2 EXPUNGE\r\n")),
+    "vanished": on(NEW, amid(b"* VANISHED 2:3\r\n")),
+    "vanished-all": on(NEW, amid(b"* VANISHED (EARLIER) 1:4294967295\r\n")),
+    "flags": on(NEW, amid(b"* 2 FETCH (UID 2 FLAGS (\\Deleted))\r\n")),
+    "uidvalidity": on(NEW, amid(b"* OK [UIDVALIDITY 4711] ok\r\n")),
+    "uidnext": on(NEW, amid(b"* OK [UIDNEXT 1] ok\r\n")),
+    "bye": on(NEW, amid(b"* BYE going down\r\n")),
+    "longer": on(NEW, sub(rb"\{(\d+)\}", lambda m: b"{%d}" % (
+        int(m[1]) + 5))),
+    "shorter": on(NEW, sub(rb"\{(\d+)\}", lambda m: b"{%d}" % (
+        int(m[1]) - 5))),
+    "too-early": on("SELECT", before(
+        b"* 1 FETCH (UID 1 BODY[] {4}\r\njunk)\r\n")),
+    "behind-select": on("SELECT", last(
+        b"* 1 FETCH (UID 1 BODY[] {4}\r\njunk)\r\n")),
+    "unasked": on(NEW, lambda cmd, out: out + [
+        b"* 1 FETCH (UID 1 BODY[] {4}\r\njunk)\r\n"]),
+    "unasked-uid": on(NEW, lambda cmd, out: out + [
+        b"* 9 FETCH (UID 9 FLAGS () RFC822.SIZE 4 BODY[] {4}\r\njunk)\r\n"]),
 }
 
 
