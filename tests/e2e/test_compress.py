@@ -365,12 +365,13 @@ def test_damaged(make):
 def test_bomb(make):
     """A line of a few bytes that unpacks without end, faster than anybody
     reads it: the command has a deadline, and no memory grows."""
+    z = Deflated(None)
+    start, piece = z.pack(b"* OK "), z.pack(b"x" * (8 << 20))  # takes a while
+
     def then(conn):
-        z = conn.sock
-        conn.send(b"* OK ")
-        piece = z.pack(b"x" * (8 << 20))
+        conn.sock.sock.sendall(start)
         while True:
-            z.sock.sendall(piece)
+            conn.sock.sock.sendall(piece)
     with mock(then=then) as m:
         w = make(server=m, tls="plain", general={"socktimeout": "1"},
                  remote={"retrycount": 0, **ALONE})
