@@ -7,7 +7,6 @@ import re
 import pytest
 
 import tracked
-from hostile import Folder
 from mail import lf, message, subject
 from test_counts import cost
 from wherry import TOP, Wherry
@@ -98,10 +97,7 @@ def mocked(workdir):
     s = Ahead()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
                general={"socktimeout": "3"}, remote={"maxconnections": 1})
-    for i, name in enumerate(NAMES):
-        s.folders[name] = Folder(uidvalidity=7 + i)
-        for j in range(4):
-            s.folders[name].add(message("%s.%d" % (name, j)))
+    s.fill(NAMES, 4)
     w.run()
     w.run()
     for name in NAMES:

@@ -172,10 +172,7 @@ def mocked(workdir):
     s = Far()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
                general={"socktimeout": "3"}, remote={"maxconnections": 1})
-    for i, name in enumerate(NAMES):
-        s.folders[name] = Folder(uidvalidity=7 + i)
-        for j in range(N):
-            s.folders[name].add(message("%s.%d" % (name, j), 3000 * j))
+    s.fill(NAMES, N, 3000)
     yield s, w
     s.stop()
 

@@ -2,7 +2,8 @@
 did to its messages between two commands."""
 import re
 
-from hostile import CAPS, Imap, expand
+from hostile import CAPS, Folder, Imap, expand
+from mail import message
 
 QRESYNC = CAPS + " ENABLE CONDSTORE QRESYNC ESEARCH"
 CONDSTORE = CAPS + " CONDSTORE ESEARCH"
@@ -12,6 +13,14 @@ class Tracked(Imap):
     def __init__(self, caps=QRESYNC, **more):
         self.enabled = set()
         super().__init__(caps=caps, **more)
+
+    def fill(self, names, each, step=0):
+        """So many messages "name.j" in each folder, the j-th longer by j
+        times step; every folder with a UIDVALIDITY of its own."""
+        for i, name in enumerate(names):
+            f = self.folders[name] = Folder(uidvalidity=7 + i)
+            for j in range(each):
+                f.add(message("%s.%d" % (name, j), step * j))
 
     def track(self, f):
         """Gives every change since the last look a modseq."""
