@@ -155,7 +155,7 @@ def test_one_is_not_answered(two):
     """Who waits for a silent server keeps nobody."""
     with socket.create_server(("127.0.0.1", 0)) as quiet:
         a, b = two({"remoteport": quiet.getsockname()[1], "retrycount": 0},
-                   socktimeout=2)
+                   socktimeout=5)
         fill(b)
         lines = a.run(code=75).text.splitlines()
     ended = [x for x in lines if "*** Finished" in x]

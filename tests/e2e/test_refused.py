@@ -38,7 +38,7 @@ class Account:
         self.refuse, self.answer = re.compile(rb"\S+ " + refuse), answer
         self.n = self.hits = 0
         self.w = Wherry(dir, self.s, "user", tls="plain",
-                        general={"socktimeout": "2"},
+                        general={"socktimeout": "20"},
                         remote={"usecompression": "yes"}
                         if b"COMPRESS" in refuse else {})
 

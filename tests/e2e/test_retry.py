@@ -209,10 +209,10 @@ def test_silence_counts_too(make):
             conn.drain()
             return True
     with Imap(answer=answer) as mock:
-        w = make(server=mock, tls="plain", general={"socktimeout": 1},
+        w = make(server=mock, tls="plain", general={"socktimeout": 3},
                  remote={"maxconnections": 1})
         r = w.run()
-        assert "no answer for 1 seconds" in r.text and len(tries(r)) == 1
+        assert "no answer for 3 seconds" in r.text and len(tries(r)) == 1
 
 
 def test_delays_double(make):
