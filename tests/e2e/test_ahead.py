@@ -96,7 +96,7 @@ def mocked(workdir):
     """Eight folders that both sides agree on, and one change in each."""
     s = Ahead()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
-               general={"socktimeout": "3"}, remote={"maxconnections": 1})
+               general={"socktimeout": "8"}, remote={"maxconnections": 1})
     s.fill(NAMES, 4)
     w.run()
     w.run()

@@ -265,7 +265,7 @@ def case(workdir):
         c.s = tracked.Tracked(caps=caps)
         c.inbox = c.s.folders["INBOX"]
         c.w = Wherry(os.path.join(workdir, "c%d" % len(cases)), c.s, "user",
-                     tls="plain", general={"socktimeout": "2"})
+                     tls="plain", general={"socktimeout": "5"})
         cases.append(c)
         return c
     yield get

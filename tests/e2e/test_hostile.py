@@ -36,7 +36,7 @@ class Case:
         self.s = Imap(**server)
         self.inbox = self.s.folders["INBOX"]
         self.w = Wherry(dir, self.s, "user", tls="plain",
-                        general={"socktimeout": "2"},
+                        general={"socktimeout": "5"},
                         remote={"retrycount": 1})
 
     def fill(self):
@@ -82,7 +82,7 @@ class Case:
         assert all("junk" not in n for n, _ in self.here())
 
     def run(self, code, **more):
-        r = self.w.run(code=code, timeout=40, **more)
+        r = self.w.run(code=code, timeout=60, **more)
         check_terminal(r.text)
         self.once()
         return r
@@ -631,7 +631,7 @@ def test_names(case, workdir, sep):
     or the wire, nothing written outside the root; the rest goes on."""
     c = case()
     c.w = Wherry(c.w.dir, c.s, "user", tls="plain", sep=sep,
-                 general={"socktimeout": "2"})
+                 general={"socktimeout": "5"})
     c.fill()
 
     def edit(cmd, out):

@@ -171,7 +171,7 @@ N = 5
 def mocked(workdir):
     s = Far()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
-               general={"socktimeout": "3"}, remote={"maxconnections": 1})
+               general={"socktimeout": "8"}, remote={"maxconnections": 1})
     s.fill(NAMES, N, 3000)
     yield s, w
     s.stop()
