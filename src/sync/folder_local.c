@@ -441,15 +441,18 @@ rec_base(struct folder *f, const struct rec *r, struct buf *out)
 }
 
 /* Folders made in one second have one UIDVALIDITY, so messages of one UID and
- * date have one base name: who was moved here is told by his header. */
+ * date have one base name: who was moved here is told by his header, or by his
+ * size where a record that was adopted knows no header. */
 static bool
 same_key(struct folder *f, const struct local *l, const char *name,
 	const struct rec *r)
 {
 	struct sync_key key;
+	uint64_t size = 0;
 
-	return r->mkey == 0 || (folder_measure(f, l->where, name, &key, NULL,
-		NULL, NULL) == ERR_OK && sync_key_get(&key) == r->mkey);
+	return folder_measure(f, l->where, name, &key, r->mkey == 0 ? &size
+		: NULL, NULL, NULL) == ERR_OK && (r->mkey == 0
+			? size == r->size : sync_key_get(&key) == r->mkey);
 }
 
 bool
