@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from hostile import Imap
 from mail import lf, message, subject
 from mock import Server
-from wherry import Wherry
+from wherry import TEMPORARY, Wherry
 
 
 def fill(b, n, folder="INBOX"):
@@ -589,4 +590,38 @@ def test_restored_behind_our_back(make, servers):
     with w.box() as b:
         once(w, b.messages(), ["m%d" % i for i in range(10) if i != 8] +
              ["other%d" % i for i in range(6)])
+    w.quiet()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+def test_files_change_during_the_second_look(make):
+    """Then it is no evidence: the deletion waits for the next run."""
+    w = make()
+    with w.box() as b:
+        fill(b, 20)
+    w.sync()
+    ended = threading.Event()
+
+    def work():
+        name = w.local.path("INBOX", "cur", ".lock")
+        while not ended.wait(0.001):
+            with open(name, "w"):
+                pass
+            os.unlink(name)
+    os.unlink(w.local.find("m5"))
+    other = threading.Thread(target=work)
+    other.start()
+    try:
+        r = w.run(code=TEMPORARY, prefix=[
+            "strace", "-f", "-qq", "-o", w.dir + "/trace", "-e",
+            "trace=getdents64", "-e",
+            "inject=getdents64:delay_exit=200000"])
+    finally:
+        ended.set()
+        other.join()
+    assert "files changed during the second look" in r.text
+    assert len(w.remote()["INBOX"]) == 20
+    r = w.run()
+    assert "1 deleted there" in r.text
+    w.check()
     w.quiet()
