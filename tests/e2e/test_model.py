@@ -11,6 +11,7 @@ moments.
 import collections
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -19,6 +20,7 @@ import pytest
 from kinds import BASE, EXCHANGE, GMAIL
 from mail import brief, lf, message, plain, subject
 from proxy import Proxy
+from test_compress import PLUGIN
 
 SECONDS = float(os.environ.get("WHERRY_MODEL", "0"))
 SEED = int(os.environ.get("WHERRY_MODEL_SEED", "1"))
@@ -27,6 +29,7 @@ FOLDERS = ["INBOX", "a", "a/b", "a/b/c", "A2", "d", "e & f", "g"]
 SERVERS = [{}, {"storage": "maildir"}, {"capability": BASE + " CONDSTORE "
            "ESEARCH"}, {"capability": BASE}, {"capability": GMAIL},
            {"capability": EXCHANGE},
+           {"extra": PLUGIN},
            {"capability": "IMAP4rev1 SASL-IR LITERAL+ UIDPLUS NAMESPACE "
             "ENABLE CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS"},
            {"capability": "IMAP4rev1 SASL-IR LITERAL+ MULTIAPPEND NAMESPACE "
@@ -301,6 +304,7 @@ class Run:
         self.server = servers(**kind)
         general = {"fsync": self.r.choice(["no", "batch"])}
         remote = {"maxconnections": self.r.choice([0, 0, 1, 2]),
+                  "usecompression": self.r.choice(["no", "auto", "yes"]),
                   "flag_check": 0}
         self.w = make(server=self.server, user="model%d" % seed,
                       tls="plain", general=general, remote=remote)
@@ -350,8 +354,16 @@ class Run:
         self.m.verify()
         self.w.quiet()
 
+    def move_out(self):
+        """A first sync comes, of all that is there."""
+        shutil.rmtree(self.w.root)
+        shutil.rmtree(self.w.metadata)
+        self.say("all anew")
+
     def round(self):
         self.m.settle()
+        if self.r.random() < 0.25:
+            self.move_out()
         for _ in range(self.r.choice([3, 10, 30])):
             self.m.change()
         for _ in range(self.r.choice([0, 1, 1, 2, 4])):
