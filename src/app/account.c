@@ -14,6 +14,11 @@
 
 #define EARLY (2 * CFG_CONNECTIONS) /* folders; more make no difference */
 
+/* Where nobody waits for the line, further lanes only cost both processors. */
+#define NEAR_MS 3     /* of the line */
+#define FAR_MS 20     /* of an answer, with what a quick server does for it */
+#define NEAR_LANES 2  /* one works while the other one waits for its disk */
+
 enum err
 account_begin(struct account *a, struct conf *conf, const char *name,
 	const struct account_options *options, int64_t now_ms)
@@ -202,16 +207,86 @@ connect_step(struct account *a, int64_t now_ms)
 	return e;
 }
 
+uint32_t
+account_lanes(uint32_t line_ms, uint32_t answer_ms, bool listed)
+{
+	return answer_ms < FAR_MS && (!listed || line_ms < NEAR_MS) &&
+		CFG_CONNECTIONS > NEAR_LANES ? NEAR_LANES : CFG_CONNECTIONS;
+}
+
+static uint32_t
+least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The shortest answer of any kind; UINT32_MAX: there was none. */
+static uint32_t
+shortest(const struct imap_conn *c)
+{
+	return least(c->io.answer_ms - 1u, c->rtt_ms);
+}
+
+/* How many the line is good for. Who is on this machine may pass on what comes
+ * to a server that is not: by himself he shows nothing. */
+static uint32_t
+useful(const struct account *a, int64_t now_ms)
+{
+	uint32_t line = UINT32_MAX, told = UINT32_MAX, ms;
+	const struct lane *l = NULL;
+
+	if (a->phase != ACCOUNT_WORK) {
+		ms = shortest(&a->first->conn);
+		return account_lanes(0, ms != UINT32_MAX ? ms :
+			(uint32_t)(now_ms - a->first->conn.heard_ms), false);
+	}
+	while ((l = pool_next(a, l)) != NULL) {
+		const struct imap_conn *c = &l->conn;
+
+		if (c->told_ms == UINT32_MAX) {
+			continue;
+		}
+		told = least(told, c->told_ms);
+		line = net_is_loopback(&c->io.resolve.addrs[c->io.addr])
+			? 0 : least(line, shortest(c));
+	}
+	return account_lanes(line, told, true);
+}
+
 /* How many lanes are worth what they cost, of n that there are. Each that is on
  * its way already stands for two folders, since logging in takes as long as one
- * or two small ones. */
+ * or two small ones. Without a word of the user the line decides. */
 static uint32_t
-worth(const struct account *a, uint32_t n, uint32_t coming)
+worth(const struct account *a, uint32_t n, uint32_t coming, int64_t now_ms)
 {
 	if (coming > 0 && a->left < 2 * coming) {
 		return n;
 	}
-	return a->conf.max_lanes != 0 ? a->conf.max_lanes : CFG_CONNECTIONS;
+	return a->conf.max_lanes != 0 ? a->conf.max_lanes :
+		useful(a, now_ms);
+}
+
+/* The first lane is on its way, and there is work for others. */
+static bool
+begins(const struct account *a)
+{
+	return CFG_CONNECTIONS > 1 && a->left > 0 && a->first != NULL &&
+		a->first->phase == LANE_CONNECT && a->first->conn.io.fd >= 0;
+}
+
+/* When silence will have shown that the server is far; -1: it is known, or
+ * makes no difference. */
+static int64_t
+silent_until(const struct account *a)
+{
+	const struct imap_conn *c;
+
+	if (!begins(a) || a->conf.max_lanes != 0) {
+		return -1;
+	}
+	c = &a->first->conn;
+	return shortest(c) == UINT32_MAX && c->now_ms < c->heard_ms + FAR_MS
+		? c->heard_ms + FAR_MS : -1;
 }
 
 /* A folder waits, or is going to, and all lanes are at work: a further one may
@@ -231,7 +306,7 @@ widen(struct account *a, int64_t now_ms)
 			return ERR_AGAIN; /* the server has enough of us */
 		}
 	}
-	if (n >= worth(a, n, coming) || (CFG_COMPRESS &&
+	if (n >= worth(a, n, coming, now_ms) || (CFG_COMPRESS &&
 		account_line_is_full(a))) {
 		return ERR_AGAIN;
 	}
@@ -257,8 +332,7 @@ early_step(struct account *a, enum err e, int64_t now_ms)
 	if ((e != ERR_OK && e != ERR_AGAIN) || a->first == NULL) {
 		return e;
 	}
-	if (a->left > 0 && a->first->phase == LANE_CONNECT &&
-		a->first->conn.io.fd >= 0) {
+	if (begins(a)) {
 		e = widen(a, now_ms) == ERR_OK ? ERR_OK : e;
 	}
 	for (l = NULL; (l = pool_next(a, l)) != NULL;) {
@@ -386,6 +460,7 @@ account_poll(const struct account *a, struct net_poll *p,
 	int64_t *deadline_ms)
 {
 	struct lane *l = NULL;
+	int64_t soon;
 	size_t n = 0;
 
 	if (a->phase == ACCOUNT_PASSWORD) {
@@ -400,6 +475,10 @@ account_poll(const struct account *a, struct net_poll *p,
 			l->phase != LANE_IDLE) {
 			lane_poll(l, &p[n++], deadline_ms);
 		}
+	}
+	soon = silent_until(a);
+	if (soon >= 0 && (*deadline_ms < 0 || soon < *deadline_ms)) {
+		*deadline_ms = soon;
 	}
 	return n;
 }

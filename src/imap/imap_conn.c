@@ -42,6 +42,7 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->fence = 0;
 	c->got_caps = c->enabled = c->named = c->later = c->hold = false;
 	c->rtt_ms = login->line.rtt - 1u;
+	c->told_ms = UINT32_MAX;
 	c->mech = c->mechs_tried = 0;
 	c->text[0] = '\0';
 	imap_resp_init(&c->resp);
@@ -209,8 +210,9 @@ attribute(struct imap_conn *c, struct imap_event *ev)
 		imap_conn_refuse(c, IMAP_CAP(QRESYNC), ev->status);
 	}
 	if ((c->state < CONN_READY || ev->cmd == IMAP_CMD_ID) &&
-		c->now_ms - c->turn_ms < c->rtt_ms) {
-		c->rtt_ms = (uint32_t)(c->now_ms - c->turn_ms);
+		c->now_ms - c->turn_ms < c->told_ms) {
+		c->told_ms = (uint32_t)(c->now_ms - c->turn_ms);
+		c->rtt_ms = c->told_ms < c->rtt_ms ? c->told_ms : c->rtt_ms;
 	}
 	f->tag = 0;
 	c->inflight_n--;

@@ -110,7 +110,8 @@ struct imap_conn {
 	uint32_t next_tag, inflight_n;
 	int64_t now_ms, heard_ms, turn_ms; /* last progress; oldest's start */
 	int64_t extra_ms;		   /* granted to the oldest command */
-	uint32_t rtt_ms; /* shortest answer: to the login, to ID */
+	uint32_t rtt_ms;  /* shortest answer: to TLS, to the login, to ID */
+	uint32_t told_ms; /* the same, of commands alone: of the server itself */
 	/* Of messages, by their user: when the oldest FETCH that is not
 	 * answered was sent, 0 none. */
 	int64_t asked_ms;

@@ -21,9 +21,11 @@ pytestmark = pytest.mark.skipif(
 def two(make, workdir):
     """two(first={}, second={}, **general): both in one configuration."""
     def get(first=None, second=None, **general):
-        a = make(tls="plain", remote=first or {}, general=general)
+        most = {"maxconnections": CONNECTIONS}
+        a = make(tls="plain", remote={**most, **(first or {})},
+                 general=general)
         b = Wherry(os.path.join(workdir, "b"), a.server, a.user + "b",
-                   tls="plain", remote=second or {})
+                   tls="plain", remote={**most, **(second or {})})
         beside(a, b)
         return a, b
     return get

@@ -99,7 +99,8 @@ def test_many_folders(make, servers, peak_program, monkeypatch, workdir,
     builds = [name for name in BUILDS if name.endswith("-nas")]
     if not builds:
         pytest.skip("no static build of nas")
-    options = {"remote": {"usecompression": "yes"}}
+    options = {"remote": {"usecompression": "yes",
+                          "maxconnections": CONNECTIONS}}
     w = make(servers(extra=PLUGIN), **options)
     both = [w, Wherry(os.path.join(workdir, "b"), w.server, w.user + "b",
                       **options)][:accounts]

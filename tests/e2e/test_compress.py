@@ -36,6 +36,7 @@ CAPABILITY = "IMAP4rev1 UIDPLUS AUTH=PLAIN COMPRESS=DEFLATE"
 # Where it counts what one connection does: which of several is compressed, and
 # when, is a matter of time.
 ALONE = {"maxconnections": 1}
+ALL = {"maxconnections": 4}  # more than can be compressed
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +112,7 @@ def test_literals_of_all_sizes(w):
 
 def test_two_of_many_connections(make):
     """More folders and lanes than can be compressed: the others go on raw."""
-    w = make(remote={"maxconnections": "4"})
+    w = make(remote=ALL)
     with w.box() as b:
         for i in range(12):
             b.create("f%d" % i)
@@ -123,7 +124,7 @@ def test_two_of_many_connections(make):
 def test_the_last_is_compressed_late(make):
     """A lane that gets the memory of another one when its next folder's
     commands are on the line already: time and again, since it is a race."""
-    w = make()
+    w = make(remote=ALL)
     for i in range(20):
         with w.box() as b:
             b.create("f%02d" % i)
@@ -205,7 +206,7 @@ def test_auto_far_away(make, server):
 def test_auto_leaves_the_line_to_those_that_are_compressed(make, server):
     """Slow, and more folders and lanes than can be compressed: the others
     give back what they have, and nothing is fetched twice."""
-    w = make(tls="plain", remote={"usecompression": "auto"})
+    w = make(tls="plain", remote={"usecompression": "auto", **ALL})
     with w.box() as b:
         size = 0
         for i in range(8):

@@ -18,6 +18,7 @@ from wherry import Wherry
 
 FOLDERS = 20
 LANES = 4
+ALL = {"maxconnections": LANES}  # however near the server is
 NAMES = ["a%02d" % i for i in range(FOLDERS)]
 
 pytestmark = own_build
@@ -135,7 +136,7 @@ def fresh(workdir):
     s.expect = LANES
     s.reset()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
-               general={"socktimeout": "10"})
+               general={"socktimeout": "10"}, remote=ALL)
     for i, name in enumerate(NAMES):
         s.folders[name] = Folder(uidvalidity=7 + i)
         s.folders[name].add(message("there " + name))
@@ -203,7 +204,7 @@ def test_first_sync_is_bounded(fresh, bound):
     assert connected(s) == bound == s.logins()
     for name in NAMES[:5]:
         assert len(w.local.messages(name)) == 1
-    w.configure(remote={"maxconnections": LANES})
+    w.configure(remote=ALL)
     shutil.rmtree(w.metadata)
     shutil.rmtree(w.local.root)
     s.reset()
@@ -242,7 +243,7 @@ def slow(workdir):
     s.expect = 1
     s.reset()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
-               general={"socktimeout": "10"})
+               general={"socktimeout": "10"}, remote=ALL)
     for i, name in enumerate(NAMES):
         s.folders[name] = Folder(uidvalidity=7 + i)
         for j in range(2):

@@ -1,7 +1,5 @@
 """Several connections of one account, and several accounts."""
-import re
 import os
-import re
 import re
 
 import pytest
@@ -47,6 +45,43 @@ def test_pool(make):
         w.run()
         assert len(w.server.sessions(w.user, mark)) == most
     w.check()
+
+
+def connections(w, delay_s, prefix=()):
+    """That a run has made, over a line of so long a wait each way."""
+    with Proxy(w.server.tls_port, delay_s) as p:
+        w.configure(remote={"remoteport": p.port})
+        w.run(prefix=prefix)
+        w.configure(remote={"remoteport": w.server.tls_port})
+        w.check()
+        return p.taken
+
+
+@own_build
+def test_far(make):
+    """All, from the start of a first sync and of what changed here."""
+    w = make()
+    filled(w)
+    assert connections(w, 0.02) == CONNECTIONS
+    w.run()
+    for i in range(12):
+        w.local.add(lf(message("n%d" % i)), "f%02d" % i)
+    assert connections(w, 0.02) == CONNECTIONS
+
+
+@own_build
+@pytest.mark.parametrize("said", [None, CONNECTIONS, 3])
+def test_near(make, other_clock, said):
+    """Two where no answer takes any time, whatever else this machine does:
+    its clock stands still. But the user has the last word."""
+    w = make(remote={"maxconnections": said})
+    filled(w)
+    still = other_clock(SPEED=0)
+    assert connections(w, 0, still) == (said or 2)
+    w.run()
+    for i in range(12):
+        w.local.add(lf(message("n%d" % i)), "f%02d" % i)
+    assert connections(w, 0, still) == (said or 2)
 
 
 @own_build

@@ -303,7 +303,7 @@ class Run:
         kind = self.r.choice(SERVERS)
         self.server = servers(**kind)
         general = {"fsync": self.r.choice(["no", "batch"])}
-        remote = {"maxconnections": self.r.choice([0, 0, 1, 2]),
+        remote = {"maxconnections": self.r.choice([0, 4, 1, 2]),
                   "usecompression": self.r.choice(["no", "auto", "yes"]),
                   "flag_check": 0}
         self.w = make(server=self.server, user="model%d" % seed,
