@@ -13,7 +13,8 @@
 #include "sync/folder_part.h"
 
 /* So many sets may be in flight, or sets of so many times what one may ask
- * for: what comes in a round trip, whether messages are large or small. */
+ * for, and of twice that on a line that is known: what comes in a round trip,
+ * whether messages are large or small. */
 #define DEEP 4u
 
 /* For those who measure the line. */
@@ -221,8 +222,11 @@ folder_down_expects(const struct folder *f)
 static bool
 has_room(const struct folder *f, uint64_t most)
 {
-	return f->down.busy < FOLDER_SETS && (f->down.flying < DEEP * most ||
-		(f->down.busy < DEEP && most == CFG_SET_BYTES));
+	bool known = most == CFG_SET_BYTES;
+
+	return f->down.busy < FOLDER_SETS &&
+		(f->down.flying < (known ? 2 * DEEP : DEEP) * most ||
+			(known && f->down.busy < DEEP));
 }
 
 enum err
