@@ -176,6 +176,9 @@ begin_inbox(struct account *a)
 	f->has_remote = true;
 	f->has_state = lane_folder_state(a->first, f, NULL, &state) == ERR_OK;
 	fs_close(&state);
+	if (CFG_FRESH > 0 && asks_status(a) && a->table.rows == 0) {
+		lane_folder_probe(a->first, f);
+	}
 	e = account_accepts(a, &yes);
 	if (e == ERR_OK && yes &&
 		(a->table.rows == 0 || folders_changed_here(&a->folders, f))) {

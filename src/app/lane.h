@@ -83,6 +83,9 @@ void lane_folder_take(struct lane *l);
 void lane_folder_begin(struct lane *l);
 /* How many messages may be asked for before it is opened. */
 void lane_folder_blind(const struct lane *l, struct folder_entry *f);
+/* The same where nobody told how many there are: so many of the first, if that
+ * is how the line becomes known, and nothing of it is here. */
+void lane_folder_probe(const struct lane *l, struct folder_entry *f);
 /* Of the folder that this entry is; state FS_NONE: without its own. */
 struct folder_job lane_folder_job(const struct lane *l,
 	const struct folder_entry *f, fs_fd state);
@@ -104,9 +107,9 @@ void lane_ahead_take(struct lane *l);
 bool lane_ahead_waits(const struct lane *l); /* there is one */
 /* Looks for one more: ERR_OK, or ERR_END if there is to be none. */
 enum err lane_ahead_fill(struct lane *l);
-/* Behind LIST, which is not answered: sends what account->entry begins with. If
- * that is the folder that the lane takes then, it has begun; else
- * lane_ahead_drop(). */
+/* Behind LIST, which is not answered: sends what account->entry, which becomes
+ * the lane's, begins with. If that is the folder that the lane takes then, it
+ * has begun; else lane_ahead_drop(). */
 void lane_ahead_early(struct lane *l);
 bool lane_ahead_is_early(const struct lane *l);
 /* Before and after folder_begin(). */

@@ -154,6 +154,7 @@ make_lines(struct lane *l, const struct folder_entry *f, char *mem,
 void
 lane_ahead_early(struct lane *l)
 {
+	l->entry = l->account->entry;
 	l->own = (struct lane_next){.lines_n = 0};
 	make_lines(l, &l->account->entry, l->own_lines, sizeof(l->own_lines),
 		&l->own);

@@ -126,15 +126,26 @@ lane_folder_job(const struct lane *l, const struct folder_entry *f,
 
 #define BLIND (CFG_FRESH < 255 ? CFG_FRESH : 255)
 
+static bool
+line_is_unknown(const struct lane *l)
+{
+	return CFG_COMPRESS && imap_line_ask(&l->conn) < CFG_SET_BYTES;
+}
+
 /* While it is not known how fast the line is, all of few, or few of many:
  * what is on its way cannot be compressed any more. */
 void
 lane_folder_blind(const struct lane *l, struct folder_entry *f)
 {
-	f->blind = BLIND;
-	if (CFG_COMPRESS && imap_line_ask(&l->conn) < CFG_SET_BYTES) {
-		f->blind = f->count <= BLIND / 2 + 1 ? BLIND / 2 : BLIND / 8;
-	}
+	f->blind = f->count == 0 ? 0 : !line_is_unknown(l) ? BLIND :
+		f->count <= BLIND / 2 + 1 ? BLIND / 2 : BLIND / 8;
+}
+
+void
+lane_folder_probe(const struct lane *l, struct folder_entry *f)
+{
+	f->blind = !f->has_state && line_is_unknown(l) &&
+		!folders_is_box(l->account->root, f->local) ? BLIND / 2 : 0;
 }
 
 void
@@ -142,7 +153,10 @@ lane_folder_take(struct lane *l)
 {
 	struct account *a = l->account;
 
-	if (CFG_FRESH > 0) {
+	if (CFG_AHEAD && lane_ahead_is_early(l)) { /* with what was sent */
+		a->entry.count = 0;
+		a->entry.blind = l->entry.blind;
+	} else if (CFG_FRESH > 0) {
 		lane_folder_blind(l, &a->entry);
 	}
 	l->entry = a->entry;

@@ -15,7 +15,8 @@
  * newest are asked for by their numbers, of which STATUS told the last. They
  * are good for that one command, whose answers tell UIDs; a number that is
  * none any more makes it fail, and one that is another message's by now brings
- * that one.
+ * that one. Where nobody told how many there are (INBOX, behind LIST, on a line
+ * that is not known) the first are asked for, which fails if there are fewer.
  */
 #include "sync/folder_part.h"
 
@@ -36,7 +37,7 @@ from(struct folder *f)
 	if (!f->job->has_local && f->table.count == 0) {
 		f->early.whole = f->job->count > 0 &&
 			f->job->count - 1 <= f->job->blind;
-		f->early.blind = f->job->count > 1 && f->job->blind > 0;
+		f->early.blind = f->job->count != 1 && f->job->blind > 0;
 		f->early.most = FOLDER_UID_MAX;
 		return f->early.blind ? 1 : 0;
 	}
@@ -47,7 +48,8 @@ from(struct folder *f)
 enum err
 folder_fresh_send(struct folder *f)
 {
-	uint32_t last = f->job->count - 1, lo;
+	uint32_t last = f->job->count > 0 ? f->job->count - 1 : f->job->blind;
+	uint32_t lo;
 	enum err e;
 
 	f->early.busy = false; /* before a mailbox is selected again */

@@ -83,7 +83,8 @@ def test_as_many_as_that(make):
 
 
 def test_a_line_that_is_not_known(make, servers):
-    """What is on its way cannot be compressed: all of few, or few of many."""
+    """What is on its way cannot be compressed: all of few, or few of many.
+    INBOX is asked for some before anybody tells how many it has."""
     w = make(server=servers(extra=PLUGIN))
     with w.box() as b:
         for name, n in ("few", MOST // 2), ("more", MOST // 2 + 1):
@@ -92,8 +93,63 @@ def test_a_line_that_is_not_known(make, servers):
                           name)
     with far(w, usecompression="auto", maxconnections=1):
         r = w.run("-d", "imap")
-    assert sorted(c.split()[1] for c in asked(r, NEW)) == ["14:17", "1:16"]
+    assert [c.split()[1] for c in asked(r, NEW)][0] == "1:16"
+    assert sorted(c.split()[1] for c in asked(r, NEW)) == [
+        "14:17", "1:16", "1:16"]
     same(w, ["few", "more"])
+
+
+def test_folders_that_follow(make):
+    """INBOX is listed behind LIST; then all of it is asked for, and nothing
+    else goes in front. Behind the last of each folder the next one is opened:
+    one wait for each."""
+    w = make()
+    with w.box() as b:
+        for name in ("INBOX", "f0", "f1"):
+            if name != "INBOX":
+                b.create(name)
+            b.append_many((message("%s.%d" % (name, j))
+                           for j in range(MOST + 20)), name)
+    with far(w, maxconnections=1):
+        r = w.run("--stats", "-d", "imap")
+    print(cost(r))
+    assert len(asked(r, NEW)) == 2 and len(asked(r, SET)) == 3
+    assert cost(r)["round trips"] <= 6
+    same(w, ["INBOX", "f0", "f1"])
+
+
+@pytest.mark.parametrize("n", [0, 3, 16, 40])
+def test_inbox_makes_the_line_known(make, servers, n):
+    """By its first messages; where there are fewer the server refuses that,
+    which is no matter. Nothing comes twice."""
+    w = make(server=servers(extra=PLUGIN))
+    with w.box() as b:
+        if n:
+            b.append_many(message("INBOX.%d" % j) for j in range(n))
+    mark = w.server.log_mark()
+    with far(w, usecompression="auto", maxconnections=1):
+        r = w.run("-d", "imap")
+        assert [c.split()[1] for c in asked(r, NEW)] == ["1:16"]
+        assert w.server.cost(w.user, mark)["bodies"] == n
+        same(w, ["INBOX"])
+        assert not asked(w.run("-d", "imap"), NEW)
+        w.quiet()
+
+
+def test_inbox_is_not_asked(make, servers):
+    """Its files may be those messages, or its state knows them."""
+    w = make(server=servers(extra=PLUGIN))
+    with w.box() as b:
+        b.append_many(message("INBOX.%d" % j) for j in range(20))
+    w.local.create("INBOX")
+    with far(w, usecompression="auto", maxconnections=1):
+        assert not asked(w.run("-d", "imap"), NEW)
+        same(w, ["INBOX"])
+        os.unlink(os.path.join(w.metadata, "Account-Test", "wherry",
+                               "folders"))
+        w.local.add(lf(message("here")))
+        assert not asked(w.run("-d", "imap"), NEW)
+    w.check()
 
 
 def test_not_asked(make):
@@ -136,9 +192,9 @@ def test_flushed(make, kind):
 class Far(tracked.Tracked):
     """With LIST-STATUS, messages by number, and slow enough."""
 
-    def __init__(self):
+    def __init__(self, more=""):
         self.messages = 0
-        super().__init__(caps=tracked.QRESYNC + " LIST-STATUS")
+        super().__init__(caps=tracked.QRESYNC + " LIST-STATUS" + more)
 
     def do_authenticate(self, conn, cmd, out):
         time.sleep(0.02)
@@ -177,8 +233,8 @@ def mocked(workdir):
     s.stop()
 
 
-def agreed(s, w):
-    for name in NAMES:
+def agreed(s, w, names=None):
+    for name in names or NAMES:
         there = sorted((m.uid, subject(m.body)) for m in s.folders[name].mails)
         here = sorted((int(re.search(r"_(\d+)\.", os.path.basename(p))[1]),
                        subject(open(p, "rb").read()))
@@ -243,6 +299,26 @@ def test_lies(mocked, name):
     agreed(s, w)
     w.run()
     agreed(s, w)
+
+
+@pytest.mark.parametrize("name", sorted(LIES))
+def test_lies_of_inbox(workdir, name):
+    """Of its first messages, which come before LIST is looked at."""
+    s = Far(" COMPRESS=DEFLATE")
+    w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
+               general={"socktimeout": "3"}, remote={"maxconnections": 1})
+    s.folders["INBOX"] = f = Folder(uidvalidity=7)
+    for j in range(20):
+        f.add(message("INBOX.%d" % j, 100 * j))
+    try:
+        s.edit = LIES[name]
+        w.run(code=(0, 1, 2, 75))
+        assert w.local.leftovers() == []
+        s.honest()
+        w.run()
+        agreed(s, w, ["INBOX"])
+    finally:
+        s.stop()
 
 
 @pytest.mark.parametrize("by", [-5, -1, 1, 40])
