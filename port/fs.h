@@ -121,16 +121,18 @@ uint64_t fs_watch_mark(int dir, bool came, const char *name);
  * waiting: ERR_LOCKED if another process has either. Gone with the fd. */
 enum err fs_lock(fs_fd fd);
 
-/* Walks a directory; entries "." and ".." are left out. name is valid until
- * the next call. buf belongs to the caller, 1 KiB or more, for the whole
- * walk. Order is the file system's. ERR_END after the last. */
+/* Walks a directory, name in dir ("." for dir itself); entries "." and ".." are
+ * left out. The name of an entry is valid until the next call. buf belongs to
+ * the caller, 1 KiB or more, for the whole walk. Order is the file system's.
+ * ERR_END after the last. */
 struct fs_walk {
-	fs_fd fd; /* private, as all of it */
+	fs_fd fd; /* of the directory, for fs_fstat(); the rest is private */
 	char *buf;
 	size_t cap, at, n;
 	void *sys;
 };
-enum err fs_walk_open(struct fs_walk *w, fs_fd dir, void *buf, size_t cap);
+enum err fs_walk_open(struct fs_walk *w, fs_fd dir, const char *name, void *buf,
+	size_t cap);
 enum err fs_walk_next(struct fs_walk *w, const char **name,
 	enum fs_type *type);
 void fs_walk_close(struct fs_walk *w);

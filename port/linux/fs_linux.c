@@ -49,14 +49,15 @@ enum { ENT_LENGTH = 16, ENT_TYPE = 18, ENT_NAME = 19 };
 enum { TYPE_DIR = 4, TYPE_FILE = 8 };
 
 enum err
-fs_walk_open(struct fs_walk *w, fs_fd dir, void *buf, size_t cap)
+fs_walk_open(struct fs_walk *w, fs_fd dir, const char *name, void *buf,
+	size_t cap)
 {
 	enum err e;
 
 	memset(w, 0, sizeof(*w));
 	w->fd = FS_NONE;
-	/* Its own place in the directory, not the one of `dir`. */
-	e = fs_open_dir(dir, ".", &w->fd);
+	/* Opened even if it is `dir`: its own place in the directory. */
+	e = fs_open_dir(dir, name, &w->fd);
 	w->buf = buf;
 	w->cap = cap;
 	return e;

@@ -69,7 +69,8 @@ enum err posix_rename_look(fs_fd from, const char *a, fs_fd to,
 
 /* Walking by fdopendir(), which allocates: for systems that have no call that
  * fills a buffer of the caller. The same contract as fs_walk_*. */
-enum err posix_walk_open(struct fs_walk *w, fs_fd dir, void *buf, size_t cap);
+enum err posix_walk_open(struct fs_walk *w, fs_fd dir, const char *name,
+	void *buf, size_t cap);
 enum err posix_walk_next(struct fs_walk *w, const char **name,
 	enum fs_type *type);
 void posix_walk_close(struct fs_walk *w);

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 enum err
-posix_walk_open(struct fs_walk *w, fs_fd dir, void *buf, size_t cap)
+posix_walk_open(struct fs_walk *w, fs_fd dir, const char *name, void *buf,
+	size_t cap)
 {
 	enum err e;
 
@@ -19,8 +20,8 @@ posix_walk_open(struct fs_walk *w, fs_fd dir, void *buf, size_t cap)
 	w->fd = FS_NONE;
 	w->buf = buf;
 	w->cap = cap;
-	/* Its own place in the directory, not the one of `dir`. */
-	e = fs_open_dir(dir, ".", &w->fd);
+	/* Opened even if it is `dir`: its own place in the directory. */
+	e = fs_open_dir(dir, name, &w->fd);
 	if (e != ERR_OK) {
 		return e;
 	}

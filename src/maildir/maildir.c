@@ -268,8 +268,8 @@ maildir_scan_next(struct maildir_scan *s, enum maildir_where *where,
 
 	while (s->where <= MAILDIR_CUR) {
 		if (!s->open) {
-			e = fs_walk_open(&s->walk, s->m->sub[s->where], s->buf,
-				s->cap);
+			e = fs_walk_open(&s->walk, s->m->sub[s->where], ".",
+				s->buf, s->cap);
 			if (e != ERR_OK) {
 				return e;
 			}
@@ -399,6 +399,12 @@ maildir_trust_begin(struct maildir_trust *t, fs_fd root, bool trust_mtime)
 
 /* One more file system below root may be of any kind: its folders are opened,
  * and asked themselves. */
+bool
+maildir_trust_dev(const struct maildir_trust *t, uint64_t dev)
+{
+	return t->all || (t->local && dev == t->dev);
+}
+
 enum err
 maildir_trust_stamp(const struct maildir_trust *t, const char *name,
 	struct maildir_stamp *out)
@@ -415,8 +421,7 @@ maildir_trust_stamp(const struct maildir_trust *t, const char *name,
 		buf_cstr(&b);
 		e = b.err != ERR_OK ? b.err
 				    : fs_stamp(t->root, path, &out->sub[i]);
-		if (e == ERR_OK && !t->all &&
-			(!t->local || out->sub[i].dev != t->dev)) {
+		if (e == ERR_OK && !maildir_trust_dev(t, out->sub[i].dev)) {
 			e = ERR_UNSUPPORTED;
 		}
 	}

@@ -91,6 +91,7 @@ struct maildir_trust {
 };
 void maildir_trust_begin(struct maildir_trust *t, fs_fd root,
 	bool trust_mtime);
+bool maildir_trust_dev(const struct maildir_trust *t, uint64_t dev);
 /* The stamps of a folder that is not open, by two looks. ERR_UNSUPPORTED:
  * not to be believed, the folder has to be opened; so is any other error. */
 enum err maildir_trust_stamp(const struct maildir_trust *t, const char *name,

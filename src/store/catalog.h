@@ -45,6 +45,8 @@ struct catalog_whole {
 	struct catalog_set local;  /* all that are here, by path */
 	struct catalog_set synced; /* those that were synced, by id */
 	uint8_t stamp[16];	   /* MD5 of the stamp of the root, and boot_id */
+	struct catalog_set tops;   /* the same of every directory below it, where
+				    * folders may lie in folders */
 };
 
 /* What the server offers and does not know, as bits that mean nothing here:

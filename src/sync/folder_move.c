@@ -107,7 +107,7 @@ source_find(struct folder *f, const char *fmd5, struct source *s)
 	enum fs_type type;
 	bool found = false;
 
-	if (fs_walk_open(&walk, f->job->states, f->walk_buf,
+	if (fs_walk_open(&walk, f->job->states, ".", f->walk_buf,
 		sizeof(f->walk_buf)) != ERR_OK) {
 		return false;
 	}

@@ -114,7 +114,7 @@ folder_tmp_clean(struct folder *f)
 	const char *name;
 	enum fs_type type;
 
-	if (f->job->dry_run || fs_walk_open(&w, f->box.tmp, f->walk_buf,
+	if (f->job->dry_run || fs_walk_open(&w, f->box.tmp, ".", f->walk_buf,
 		sizeof(f->walk_buf)) != ERR_OK) {
 		return;
 	}

@@ -134,21 +134,6 @@ folders_remote(struct folders *s, struct span name, char sep, uint32_t attrs)
 	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
 }
 
-static bool
-is_box(fs_fd dir)
-{
-	static const char *const parts[] = {"cur", "new", "tmp"};
-	struct fs_stat st;
-
-	for (int i = 0; i < 3; i++) {
-		if (fs_stat(dir, parts[i], &st) != ERR_OK ||
-			st.type != FS_DIR) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static enum err
 add_local(struct folders *s, struct span name)
 {
@@ -172,61 +157,53 @@ add_local(struct folders *s, struct span name)
 	return e == ERR_OK ? ERR_OK : leave_out(s, name, e);
 }
 
-/* Is this directory one of those above it? A link in a circle. */
-static bool
-circle(fs_fd root, struct span above, const struct fs_stat *st)
-{
-	char path[CFG_TOKEN + 1];
-	struct fs_stat up;
-
-	if (fs_fstat(root, &up) == ERR_OK && up.ino == st->ino &&
-		up.dev == st->dev) {
-		return true;
-	}
-	memcpy(path, above.p, above.n);
-	for (size_t n = 0; n < above.n;) {
-		n += span_find(span_from(above, n), '/');
-		path[n] = '\0';
-		if (fs_stat(root, path, &up) == ERR_OK &&
-			up.ino == st->ino && up.dev == st->dev) {
-			return true;
-		}
-		path[n++] = '/';
-	}
-	return false;
-}
+static const char *const parts[] = {"cur", "new", "tmp"};
 
 bool
 folders_is_box(fs_fd root, const char *path)
 {
 	fs_fd dir = FS_NONE;
-	bool yes = fs_open_dir(root, path, &dir) == ERR_OK && is_box(dir);
+	struct fs_stat st;
+	bool yes = fs_open_dir(root, path, &dir) == ERR_OK;
 
+	for (int i = 0; i < 3 && yes; i++) {
+		yes = fs_stat(dir, parts[i], &st) == ERR_OK &&
+			st.type == FS_DIR;
+	}
 	fs_close(&dir);
 	return yes;
 }
 
+/* Is this directory below root one of those above it? A link in a circle. */
+static bool
+circle(fs_fd root, const char *name, const struct fs_stamp *is)
+{
+	char path[CFG_TOKEN + 1] = ".";
+	struct fs_stamp up;
+
+	for (size_t n = 0; name[n] != '\0'; n++) {
+		path[n + (n == 0)] = '\0';
+		if ((n == 0 || name[n] == '/') &&
+			fs_stamp(root, path, &up) == ERR_OK &&
+			up.ino == is->ino && up.dev == is->dev) {
+			return true;
+		}
+		path[n] = name[n];
+	}
+	return false;
+}
+
 /* One entry of a directory: a folder, a place to look below, or nothing. */
 static enum err
-visit(struct folders *s, fs_fd root, fs_fd dir, struct span above,
+visit(struct folders *s, const struct fs_walk *w, struct span above,
 	const char *name, struct spill *below)
 {
 	char memory[CFG_TOKEN + 1];
+	struct fs_stamp is;
 	struct buf path;
-	struct fs_stat st;
-	fs_fd sub = FS_NONE;
-	bool box;
-	enum err e;
 
-	if (!maildir_component_ok(span_of(name)) ||
-		fs_open_dir(dir, name, &sub) != ERR_OK) {
+	if (!maildir_component_ok(span_of(name))) {
 		return ERR_OK;
-	}
-	box = is_box(sub);
-	e = fs_fstat(sub, &st);
-	fs_close(&sub);
-	if (e != ERR_OK || circle(root, above, &st)) {
-		return e;
 	}
 	BUF_INIT(&path, memory);
 	if (above.n > 0) {
@@ -236,47 +213,75 @@ visit(struct folders *s, fs_fd root, fs_fd dir, struct span above,
 	buf_str(&path, name);
 	buf_cstr(&path);
 	if (path.err != ERR_OK) {
+		s->loose = true;
 		return s->count != NULL ? ERR_OK :
 			leave_out(s, span_of(name), err_set(ERR_LIMIT,
 				"its path is longer than CFG_TOKEN"));
 	}
-	e = box ? add_local(s, buf_get(&path)) : ERR_OK;
-	if (e == ERR_OK && s->map.local_sep == '/') {
-		e = spill_add(below, memory, path.n + 1, NULL);
+	if (s->map.local_sep == '/') {
+		return spill_add(below, memory, path.n + 1, NULL);
 	}
-	return e;
+	return folders_is_box(w->fd, name) &&
+			fs_stamp(w->fd, name, &is) == ERR_OK &&
+			!circle(w->fd, name, &is)
+		? add_local(s, buf_get(&path)) : ERR_OK;
 }
 
+static unsigned
+part_of(const char *name)
+{
+	unsigned bit = 0;
+
+	for (int i = 0; i < 3; i++) {
+		bit |= strcmp(name, parts[i]) == 0 ? 1u << i : 0;
+	}
+	return bit;
+}
+
+/* A directory that is counted, before it is read. */
+static void
+count_dir(struct folders *s, const struct fs_stamp *is)
+{
+	if (s->count != NULL) {
+		s->loose |= fs_stamp_wait(is, NULL) != 0 ||
+			!maildir_trust_dev(&s->now->trust, is->dev);
+		folders_top(s, is);
+	}
+}
+
+/* What lies below the root, and below each directory of the level before,
+ * which is a folder if it has all parts. */
 static enum err
 walk(struct folders *s, fs_fd root, const char *path, struct spill *below)
 {
+	bool is_root = path[0] == '\0';
+	struct fs_stamp is;
 	struct fs_walk w;
 	const char *name;
 	enum fs_type type;
-	fs_fd dir = root;
-	enum err e = ERR_OK;
+	unsigned has = 0;
+	enum err e = fs_walk_open(&w, root, is_root ? "." : path, s->walk_buf,
+		sizeof(s->walk_buf));
 
-	if (path[0] != '\0') {
-		e = fs_open_dir(root, path, &dir);
-		if (e != ERR_OK) {
-			return ERR_OK; /* vanished meanwhile */
-		}
-	}
-	e = fs_walk_open(&w, dir, s->walk_buf, sizeof(s->walk_buf));
-	if (e == ERR_OK) {
-		while ((e = fs_walk_next(&w, &name, &type)) == ERR_OK) {
-			if (type == FS_FILE) {
-				continue;
-			}
-			e = visit(s, root, dir, span_of(path), name, below);
-			if (e != ERR_OK) {
-				break;
-			}
-		}
+	if (!is_root && (e != ERR_OK || fs_stamp(w.fd, ".", &is) != ERR_OK ||
+		circle(root, path, &is))) {
 		fs_walk_close(&w);
+		s->loose = true;
+		return ERR_OK; /* vanished meanwhile, or not to be read */
 	}
-	if (path[0] != '\0') {
-		fs_close(&dir);
+	if (!is_root) {
+		count_dir(s, &is);
+	}
+	while (e == ERR_OK &&
+		(e = fs_walk_next(&w, &name, &type)) == ERR_OK) {
+		has |= type == FS_DIR ? part_of(name) : 0;
+		e = type == FS_FILE ? ERR_OK
+				    : visit(s, &w, span_of(path), name, below);
+	}
+	fs_walk_close(&w);
+	if (e == ERR_END && !is_root) {
+		s->loose |= has != 7;
+		return has == 7 ? add_local(s, span_of(path)) : ERR_OK;
 	}
 	return e == ERR_END ? ERR_OK : e;
 }
@@ -387,7 +392,8 @@ folders_state(struct folders *s, fs_fd state)
 	struct fs_walk w;
 	const char *name;
 	enum fs_type type;
-	enum err e = fs_walk_open(&w, state, s->walk_buf, sizeof(s->walk_buf));
+	enum err e = fs_walk_open(&w, state, ".", s->walk_buf,
+		sizeof(s->walk_buf));
 
 	if (e != ERR_OK) {
 		return e;

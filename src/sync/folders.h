@@ -55,10 +55,11 @@ struct folders {
 	const struct folders_now *now;
 	bool compare;	/* only what differs is kept */
 	bool unknown;	/* something is not as the last whole run left it */
-	bool restamped; /* all is, but for the stamp of the root */
+	bool restamped; /* all is, but for stamps of directories */
+	bool loose;	/* one that is counted has no stamp that counts */
 	uint32_t differ;
 	uint32_t changed; /* of them here */
-	struct catalog_set listed, synced;
+	struct catalog_set listed, synced, tops;
 	struct catalog_set *count; /* local folders are only counted */
 	struct fs_walk asking;
 	bool asks, asked;
@@ -133,6 +134,8 @@ enum folders_from { FROM_REMOTE = 1, FROM_LOCAL, FROM_STATE, FROM_SAME,
 enum err folders_add(struct folders *s, enum folders_from from,
 	struct span key, struct span name, char sep, uint32_t attrs);
 bool folders_is_box(fs_fd root, const char *path);
+/* One more of the directories below the root. */
+void folders_top(struct folders *s, const struct fs_stamp *stamp);
 /* Third and fourth line of the "id" in this directory of the state; the text
  * is read into buf. false if it is torn. */
 struct folders_id_lines {

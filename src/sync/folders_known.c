@@ -98,6 +98,29 @@ same_there(const struct folders_now *now, const struct catalog_row *r,
 			now->time_s);
 }
 
+void
+folders_top(struct folders *s, const struct fs_stamp *stamp)
+{
+	uint8_t md5[16];
+
+	digest_stamps(stamp, 1, s->now->boot_id, md5);
+	catalog_set_add(&s->tops, md5);
+}
+
+/* Has anything come or gone in the directory of this folder? Together with
+ * those of all others, and the root, it tells that there is no other one. */
+static void
+add_top(struct folders *s, const char *path)
+{
+	struct fs_stamp stamp;
+
+	if (s->table->whole.stamped && s->map.local_sep == '/' &&
+		fs_stamp(s->now->trust.root, path, &stamp) == ERR_OK &&
+		maildir_trust_dev(&s->now->trust, stamp.dev)) {
+		folders_top(s, &stamp);
+	}
+}
+
 static bool
 same_here(const struct folders_now *now, const struct catalog_row *r,
 	const char *path)
@@ -131,7 +154,7 @@ folders_touched(struct folders *s, const struct catalog *table,
 	struct fs_walk w;
 
 	if (fs_fstat(table->fd, &is) != ERR_OK || fs_walk_open(&w, t->root,
-		s->walk_buf, sizeof(s->walk_buf)) != ERR_OK) {
+		".", s->walk_buf, sizeof(s->walk_buf)) != ERR_OK) {
 		return 0;
 	}
 	for (int i = 0; i < LOOKS && n < most &&
@@ -181,6 +204,7 @@ folders_status(struct folders *s, const struct folder_entry *f,
 				'\0', is->messages + 1) : ERR_OK;
 	}
 	catalog_set_add(&s->synced, id);
+	add_top(s, f->local);
 	same = same_there(s->now, &row, is);
 	here = (same || CFG_MOVES) && same_here(s->now, &row, f->local);
 	same = same && here;
@@ -226,7 +250,7 @@ folders_ask(struct folders *s, fs_fd state, char *out)
 	enum err e = s->asked || s->table->rows == 0 ? ERR_END : ERR_OK;
 
 	if (e == ERR_OK && !s->asks) {
-		e = fs_walk_open(&s->asking, state, s->walk_buf,
+		e = fs_walk_open(&s->asking, state, ".", s->walk_buf,
 			sizeof(s->walk_buf));
 		s->asks = e == ERR_OK;
 	}
@@ -247,15 +271,14 @@ folders_ask(struct folders *s, fs_fd state, char *out)
 }
 
 /* Digest of the stamp of the root; is it to be believed? Where folders lie in
- * folders it says nothing about most of them. */
+ * folders it says nothing about most of them, and theirs have to be known. */
 static bool
 root_stamp(const struct folders *s, fs_fd root, uint8_t md5[16])
 {
 	const struct maildir_trust *t = &s->now->trust;
 	struct fs_stamp stamp;
 
-	if (s->map.local_sep == '/' || !s->now->has_boot_id ||
-		!(t->all || t->local) ||
+	if (!s->now->has_boot_id || !(t->all || t->local) ||
 		fs_stamp(root, ".", &stamp) != ERR_OK) {
 		return false;
 	}
@@ -270,12 +293,15 @@ folders_whole(struct folders *s, fs_fd root, struct catalog_whole *w)
 	bool clean = root_stamp(s, root, before);
 
 	memset(&w->local, 0, sizeof(w->local));
+	memset(&s->tops, 0, sizeof(s->tops));
+	s->loose = false;
 	s->count = &w->local;
 	w->config = s->now->config;
 	w->valid = folders_local(s, root) == ERR_OK;
 	s->count = NULL;
-	w->stamped = clean && root_stamp(s, root, after) &&
-		memcmp(before, after, 16) == 0;
+	w->tops = s->tops;
+	w->stamped = clean && !(s->loose && s->map.local_sep == '/') &&
+		root_stamp(s, root, after) && memcmp(before, after, 16) == 0;
 	memcpy(w->stamp, before, clean ? 16 : 0);
 }
 
@@ -290,7 +316,8 @@ folders_settled(struct folders *s, fs_fd root, bool some)
 		(!some && !catalog_set_eq(&s->synced, &was->synced))) {
 		return false;
 	}
-	if (was->stamped && root_stamp(s, root, md5) &&
+	if (was->stamped && catalog_set_eq(&s->tops, &was->tops) &&
+		root_stamp(s, root, md5) &&
 		memcmp(md5, was->stamp, 16) == 0) {
 		return true;
 	}
@@ -300,5 +327,6 @@ folders_settled(struct folders *s, fs_fd root, bool some)
 	}
 	was->stamped = s->restamped = now.stamped;
 	memcpy(was->stamp, now.stamp, 16);
+	was->tops = now.tops;
 	return true;
 }

@@ -197,6 +197,23 @@ def test_calls_of_a_first_sync(make):
     assert len(re.findall(r"C: w\d+ UID FETCH", text)) <= 2 * 12
 
 
+@pytest.mark.parametrize("sep", [".", "/"])
+def test_calls_of_a_folder_that_is_the_same(make, sep):
+    """Looks at new/ and cur/, and at its own directory where others may lie in
+    it; and two reads of the table."""
+    w = make(sep=sep)
+    calls = []
+    with w.box() as b:
+        for n in (10, 150):
+            for i in range(calls and 10 or 1, n):
+                b.create("f%d" % i)
+            for _ in range(4):  # until no stamp is too young
+                w.run()
+            calls.append(len(system_calls(w)))
+    print("calls: %d, %d" % tuple(calls))
+    assert calls[1] - calls[0] <= 140 * (4.5 if sep == "." else 5.5), calls
+
+
 def test_reads_of_the_configuration(make):
     """What is read for each option is read once, as long as it is short."""
     w = make()

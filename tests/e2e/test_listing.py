@@ -243,6 +243,82 @@ def test_noselect_and_nested(make):
         w.check()
 
 
+def looked_into(w):
+    """Directories of mail whose names were read, below the root."""
+    path = os.path.join(w.dir, "trace")
+    for old in glob.glob(path + ".*"):
+        os.unlink(old)
+    w.run(prefix=["strace", "-ff", "-qq", "-y", "-o", path, "-e",
+                  "trace=getdents,getdents64"])
+    found = set()
+    for p in glob.glob(path + ".*"):
+        with open(p, errors="replace") as f:
+            found |= set(re.findall(r"getdents(?:64)?\(\d+<%s/([^>]*)>" %
+                                    re.escape(w.root), f.read()))
+    return found
+
+
+def test_folders_in_folders_are_not_walked(make):
+    """As long as no directory changed in which one could be. Where one is no
+    folder, of which no STATUS tells, all are looked into."""
+    w = make(sep="/")
+    with w.box() as b:
+        for name in ("a", "a/b", "a/b/c", "d"):
+            b.create(name)
+        b.append(message("m"), "a/b")
+        w.sync()
+        settle(w)
+        assert looked_into(w) == set()
+        assert waits(w) == 2
+        # New mail moves no directory of a folder, only new/ of it.
+        b.append(message("n"), "d")
+        w.sync()
+        settle(w)
+        assert looked_into(w) == set()
+        w.local.create("a/b/late")
+        w.local.add(lf(message("l")), "a/b/late", flags="S")
+        assert selects(w) == ["a/b/late"]
+        w.check()
+        settle(w)
+        assert looked_into(w) == set()
+        # Made and removed again: looked for once.
+        os.mkdir(w.local.path("a/b", "x"))
+        os.rmdir(w.local.path("a/b", "x"))
+        settle(w)
+        assert looked_into(w) == set()
+        for name in ("p", "p/q"):
+            os.mkdir(os.path.join(w.root, "d", name))
+            settle(w)
+            assert looked_into(w) >= {"a", "d", "d/p"}
+        w.local.create("d/p/q/r")
+        w.local.add(lf(message("r")), "d/p/q/r", flags="S")
+        assert selects(w) == ["d/p/q/r"]
+        w.check()
+
+
+def test_what_a_link_leads_to(make):
+    """It may become another directory, or one at all, although nothing changed
+    where it lies."""
+    w = make(sep="/")
+    away = os.path.join(w.dir, "away")
+    with w.box() as b:
+        b.create("a")
+        b.append(message("m"), "a")
+        w.sync()
+        os.symlink(away, os.path.join(w.root, "link"))
+        settle(w)
+        os.mkdir(away)
+        w.local.create("link")
+        w.local.create("link/in")
+        assert selects(w) == ["link", "link/in"]
+        settle(w)
+        assert waits(w) == 2 and looked_into(w) == set()
+        os.rename(away, away + ".old")
+        shutil.copytree(away + ".old", away)
+        w.local.create("link/other")
+        assert "link/other" in selects(w)
+
+
 def test_status_that_goes_back(w):
     """Differs, not: is greater. A table of a better past is played by one
     that was written later."""

@@ -190,7 +190,8 @@ whole_is_kept(void **state)
 {
 	struct catalog_whole w = {.valid = true, .stamped = true,
 		.config = 0x0102030405060708u, .remote = {5, 6},
-		.local = {7, 0xffffffffffffffffu}, .synced = {8, 9}};
+		.local = {7, 0xffffffffffffffffu}, .synced = {8, 9},
+		.tops = {10, 0xfffffffffffffff5u}};
 
 	(void)state;
 	hash_md5("x", 1, w.stamp);
@@ -203,6 +204,7 @@ whole_is_kept(void **state)
 	assert_true(catalog_set_eq(&cat.whole.remote, &w.remote));
 	assert_true(catalog_set_eq(&cat.whole.local, &w.local));
 	assert_true(catalog_set_eq(&cat.whole.synced, &w.synced));
+	assert_true(catalog_set_eq(&cat.whole.tops, &w.tops));
 	assert_memory_equal(cat.whole.stamp, w.stamp, 16);
 	put(4, 0); /* and over a rewrite */
 	commit();

@@ -425,7 +425,8 @@ rename_by_look(void **state)
 enum { MANY = 5000 };
 
 struct walker {
-	enum err (*open)(struct fs_walk *w, fs_fd dir, void *buf, size_t cap);
+	enum err (*open)(struct fs_walk *w, fs_fd dir, const char *name,
+		void *buf, size_t cap);
 	enum err (*next)(struct fs_walk *w, const char **name,
 		enum fs_type *type);
 	void (*close)(struct fs_walk *w);
@@ -454,7 +455,7 @@ sees_all(const struct walker *walk)
 	}
 	/* twice: the second walk starts at the beginning again */
 	for (int turn = 1; turn <= 2; turn++) {
-		assert_int_equal(walk->open(&w, dir, buf, sizeof(buf)),
+		assert_int_equal(walk->open(&w, dir, ".", buf, sizeof(buf)),
 			ERR_OK);
 		while ((e = walk->next(&w, &entry, &type)) == ERR_OK) {
 			assert_int_equal(type, FS_FILE);
@@ -488,7 +489,7 @@ types_and_limits(const struct walker *walk)
 	assert_int_equal(symlinkat("d", dir, "to-d"), 0);
 	assert_int_equal(symlinkat("nowhere", dir, "broken"), 0);
 	assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
-	assert_int_equal(walk->open(&w, dir, buf, sizeof(buf)), ERR_OK);
+	assert_int_equal(walk->open(&w, dir, ".", buf, sizeof(buf)), ERR_OK);
 	while (walk->next(&w, &entry, &type) == ERR_OK) {
 		files += type == FS_FILE;
 		dirs += type == FS_DIR;
@@ -503,11 +504,11 @@ types_and_limits(const struct walker *walk)
 	name[255] = '\0';
 	fs_open_dir(dir, "d", &sub);
 	assert_int_equal(fs_mkdir(sub, name, 0700), ERR_OK);
-	assert_int_equal(walk->open(&w, sub, buf, sizeof(buf)), ERR_OK);
+	assert_int_equal(walk->open(&w, sub, ".", buf, sizeof(buf)), ERR_OK);
 	assert_int_equal(walk->next(&w, &entry, &type), ERR_OK);
 	assert_int_equal(strlen(entry), 255);
 	walk->close(&w);
-	assert_int_equal(walk->open(&w, sub, buf, 100), ERR_OK);
+	assert_int_equal(walk->open(&w, sub, ".", buf, 100), ERR_OK);
 	enum err e = ERR_OK;
 	while (e == ERR_OK) {
 		e = walk->next(&w, &entry, &type);
@@ -517,7 +518,7 @@ types_and_limits(const struct walker *walk)
 	fs_close(&sub);
 	/* only a directory can be walked */
 	fs_open(dir, "f", FS_READ, 0, &sub);
-	assert_int_not_equal(walk->open(&w, sub, buf, sizeof(buf)), ERR_OK);
+	assert_int_not_equal(walk->open(&w, sub, ".", buf, sizeof(buf)), ERR_OK);
 	walk->close(&w);
 	fs_close(&sub);
 }
@@ -569,7 +570,7 @@ untouched_seen_once(const struct walker *walk)
 		snprintf(name, sizeof(name), "%d", i);
 		put_file(name, "");
 	}
-	assert_int_equal(walk->open(&w, dir, buf, sizeof(buf)), ERR_OK);
+	assert_int_equal(walk->open(&w, dir, ".", buf, sizeof(buf)), ERR_OK);
 	for (int n = 0; walk->next(&w, &entry, &type) == ERR_OK; n++) {
 		if (entry[0] != 'x') {
 			seen[atoi(entry)]++;
