@@ -113,12 +113,27 @@ expects(const struct lane *l)
 		? BULK : n;
 }
 
+/* While the line is not known, all lanes together ask for little more than one
+ * may. */
+static bool
+others_ask(const struct lane *l)
+{
+	uint64_t most = imap_line_ask(&l->conn), n = 0;
+	const struct lane *o = NULL;
+
+	while ((o = pool_next(l->account, o)) != NULL) {
+		n += o != l && o->folder_open ? o->folder.down.flying : 0;
+	}
+	return most < CFG_SET_BYTES && n >= IMAP_LINE_DEEP * most;
+}
+
 static void
 measure(struct lane *l, int64_t now_ms)
 {
 	struct account *a = l->account;
 	struct imap_line *line = &a->login.line;
 	struct imap_seen seen = {0};
+	uint32_t known = line->rate;
 
 	if (line->rtt > l->conn.rtt_ms + 1 || line->rtt == 0) {
 		line->rtt = l->conn.rtt_ms + 1;
@@ -127,6 +142,10 @@ measure(struct lane *l, int64_t now_ms)
 		imap_line_look(line, &l->conn, now_ms, &seen);
 	}
 	imap_line_seen(line, &seen, io_line_rx(), now_ms);
+	if (line->rate != known) {
+		log_msg(LOG_DEBUG, "%s: the line brings %u kB/s",
+			a->conf.host, line->rate);
+	}
 }
 
 enum account_line
@@ -136,6 +155,7 @@ account_line_look(struct lane *l, int64_t now_ms)
 	struct imap_line *line = &a->login.line;
 
 	measure(l, now_ms);
+	l->conn.few = others_ask(l);
 	if (!imap_compress_could(&l->conn) ||
 		!imap_compress_pays(line, expects(l), l->conn.rtt_ms)) {
 		return LINE_STAYS;

@@ -98,6 +98,9 @@ line_step(struct lane *l, int64_t now_ms)
 		return true;
 	}
 	if (what == LINE_LEAVE) {
+		if (open && l->folder.early.n > 0) {
+			return false; /* they become messages first */
+		}
 		if (open) {
 			lane_folder_lost(l, ERR_NET); /* others go on with it */
 			err_clear();
@@ -130,6 +133,11 @@ idle_step(struct lane *l, int64_t now_ms)
 	if (CFG_COMPRESS && line_step(l, now_ms)) {
 		return ERR_OK;
 	}
+	/* Only the answer to ID is in front of that. */
+	if (CFG_AHEAD && CFG_COMPRESS && l->holds && !lane_ahead_is_early(l)) {
+		l->drops = true;
+		return ERR_OK;
+	}
 	e = CFG_AHEAD ? lane_ahead_fill(l) : ERR_END;
 	if (e == ERR_END) {
 		lane_folder_begin(l);
@@ -146,18 +154,31 @@ broke(const struct lane *l, enum err e)
 		(e == ERR_NET || e == ERR_TIMEOUT || e == ERR_TLS);
 }
 
+/* First, since another lane may have seen by now how fast the line is; once
+ * more behind what it waits for. */
+static bool
+line_first(struct lane *l, bool again, int64_t now_ms)
+{
+	return CFG_COMPRESS && (l->holds || !again) &&
+		l->folder.err == ERR_OK && l->conn.err == ERR_OK &&
+		line_step(l, now_ms);
+}
+
 static enum err
 folder_phase_step(struct lane *l, int64_t now_ms)
 {
-	enum err e = folder_step(&l->folder, now_ms);
+	enum err e;
 
+	if (line_first(l, false, now_ms)) {
+		return ERR_OK;
+	}
+	e = folder_step(&l->folder, now_ms);
 	if (broke(l, e)) {
 		l->phase = LANE_IDLE;
 		lane_folder_lost(l, e);
 		return e;
 	}
-	if (CFG_COMPRESS && (e == ERR_OK || e == ERR_AGAIN) &&
-		l->folder.err == ERR_OK && line_step(l, now_ms)) {
+	if ((e == ERR_OK || e == ERR_AGAIN) && line_first(l, true, now_ms)) {
 		return ERR_OK;
 	}
 	if (CFG_AHEAD && (e == ERR_OK || e == ERR_AGAIN)) {

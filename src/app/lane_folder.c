@@ -125,6 +125,7 @@ lane_folder_job(const struct lane *l, const struct folder_entry *f,
 }
 
 #define BLIND (CFG_FRESH < 255 ? CFG_FRESH : 255)
+#define FAR_MS 50u
 
 static bool
 line_is_unknown(const struct lane *l)
@@ -132,13 +133,22 @@ line_is_unknown(const struct lane *l)
 	return CFG_COMPRESS && imap_line_ask(&l->conn) < CFG_SET_BYTES;
 }
 
-/* While it is not known how fast the line is, all of few, or few of many:
- * what is on its way cannot be compressed any more. */
+/* While it is not known how fast the line is, all of few, or few of many: what
+ * is on its way cannot be compressed any more. On one lane; where a wait is long
+ * on all, as a burst on any of them shows a fast line. */
 void
 lane_folder_blind(const struct lane *l, struct folder_entry *f)
 {
-	f->blind = f->count == 0 ? 0 : !line_is_unknown(l) ? BLIND :
-		f->count <= BLIND / 2 + 1 ? BLIND / 2 : BLIND / 8;
+	bool ask = CFG_COMPRESS && (l == l->account->first ||
+		l->conn.rtt_ms >= FAR_MS || pool_count(l->account) == 1);
+
+	f->blind = f->count == 0 ? 0 : BLIND;
+	if (f->count > 0 && line_is_unknown(l)) {
+		f->blind = ask ? BLIND / 8 : 0;
+		if (f->count <= BLIND / 2 + 1) {
+			f->blind = BLIND / 2;
+		}
+	}
 }
 
 void

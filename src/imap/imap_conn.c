@@ -40,7 +40,8 @@ imap_conn_open(struct imap_conn *c, const struct imap_login *login,
 	c->wanted = false;
 	c->script = SCRIPT_NONE;
 	c->fence = 0;
-	c->got_caps = c->enabled = c->named = c->later = c->hold = false;
+	c->got_caps = c->enabled = c->named = c->later = c->few =
+		c->hold = false;
 	c->rtt_ms = login->line.rtt - 1u;
 	c->told_ms = UINT32_MAX;
 	c->mech = c->mechs_tried = 0;

@@ -121,6 +121,7 @@ struct imap_conn {
 	bool mech_used; /* the password went out */
 	bool got_caps, enabled, named;
 	bool later; /* the login was refused, for now */
+	bool few; /* by the user: while the line is not known, others ask */
 	bool hold; /* by the user: nothing goes on behind the greeting */
 	/* imap_ahead.c */
 	bool wanted;	    /* a command was refused by the fence */
@@ -172,6 +173,7 @@ struct imap_seen {
 	bool empty;	/* one had nothing to bring, since the last interval */
 	uint32_t burst; /* bytes per ms, of one, while it was never empty */
 };
+#define IMAP_LINE_DEEP 4u /* so many times that in flight, unless few */
 uint64_t imap_line_ask(const struct imap_conn *c);
 void imap_line_look(const struct imap_line *line, struct imap_conn *c,
 	int64_t now_ms, struct imap_seen *seen);

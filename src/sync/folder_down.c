@@ -15,7 +15,7 @@
 /* So many sets may be in flight, or sets of so many times what one may ask
  * for, and of twice that on a line that is known: what comes in a round trip,
  * whether messages are large or small. */
-#define DEEP 4u
+#define DEEP IMAP_LINE_DEEP
 
 /* For those who measure the line. */
 static void
@@ -218,15 +218,17 @@ folder_down_expects(const struct folder *f)
 }
 
 /* What is on the way cannot be compressed any more: while the line is not
- * known that is what four small sets ask for, or one large message. */
+ * known that is what four small sets ask for, or one large message; what one
+ * asks for, where other connections have asked for so much. */
 static bool
 has_room(const struct folder *f, uint64_t most)
 {
 	bool known = most == CFG_SET_BYTES;
+	uint64_t deep = known ? 2 * DEEP :
+		CFG_COMPRESS && f->conn->few ? 1 : DEEP;
 
-	return f->down.busy < FOLDER_SETS &&
-		(f->down.flying < (known ? 2 * DEEP : DEEP) * most ||
-			(known && f->down.busy < DEEP));
+	return f->down.busy < FOLDER_SETS && (f->down.flying < deep * most ||
+		(known && f->down.busy < DEEP));
 }
 
 enum err

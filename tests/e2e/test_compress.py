@@ -5,6 +5,8 @@ import re
 import shutil
 import socket
 import sys
+import threading
+import time
 import zlib
 
 import pytest
@@ -271,6 +273,90 @@ def test_auto_cut_at_the_switch(make):
     assert len(asked) == 3, r
     assert len(w.local.messages()) == 400
     assert ", down 400," in r.text, r
+
+
+def many(s, folders, n):
+    """n messages of 4 KiB in each."""
+    body = message("m", size=4 << 10)
+    for i in range(folders):
+        f = s.folders.setdefault("f%d" % i if i else "INBOX", hostile.Folder())
+        for _ in range(n):
+            f.add(body)
+
+
+def test_auto_asks_for_little_before_it_knows(make):
+    """However many connections there are: all of them have asked for what one
+    may ask for, and for one set each, as long as no message has come."""
+    lock, held, told, asked = threading.Lock(), {}, [], []
+    with hostile.Imap(caps=hostile.CAPS + " COMPRESS=DEFLATE") as s:
+        many(s, 12, 100)
+        s.do_compress = lambda conn, cmd, out: b"NO not now"
+
+        def take(conn, cmd):
+            with lock:
+                if told or b"BODY.PEEK[]" not in cmd.line:
+                    return False
+                held.setdefault(conn, []).append(cmd)
+                return True
+
+        def tell():
+            end = time.monotonic() + 10
+            while len(held) < 4 and time.monotonic() < end:
+                time.sleep(.02)
+            time.sleep(.3)
+            with lock:
+                told.append(True)
+                for conn, cmds in held.items():
+                    for cmd in cmds:
+                        out = []
+                        s.do_uid_fetch(conn, cmd, out)
+                        asked.append(len(b"".join(out)))
+                        conn.send(b"".join(out) + cmd.tag + b" OK\r\n")
+        s.take = take
+        teller = threading.Thread(target=tell)
+        teller.start()
+        w = make(server=s, tls="plain", remote={
+            "usecompression": "auto", "maxconnections": 4})
+        w.run()
+        teller.join()
+        assert 64 << 10 < sum(asked) <= 576 << 10, asked
+        assert sum(len(w.local.files("f%d" % i if i else "INBOX"))
+                   for i in range(12)) == 1200
+
+
+def test_auto_asks_for_no_more_when_it_knows(make):
+    """From the first COMPRESS on, connections that are not compressed ask for
+    nothing but what was on its way. The line is a server that sleeps: it never
+    makes up for it, as one with a clock would that was held up."""
+    lock, packed, late = threading.Lock(), set(), []
+    with hostile.Imap(caps=hostile.CAPS + " COMPRESS=DEFLATE") as s:
+        many(s, 4, 300)
+
+        def take(conn, cmd):
+            if cmd.name == "COMPRESS":
+                with lock:
+                    packed.add(conn)
+                conn.send(cmd.tag + b" OK now\r\n")
+                conn.sock = Deflated(conn.sock)
+                return True
+            if conn in packed or b"BODY.PEEK[]" not in cmd.line:
+                return False
+            out = []
+            s.do_uid_fetch(conn, cmd, out)
+            out = b"".join(out) + cmd.tag + b" OK\r\n"
+            with lock:
+                late.append(len(out) if packed else 0)
+            for at in range(0, len(out), 4096):
+                conn.send(out[at:at + 4096])
+                time.sleep(.008)
+            return True
+        s.take = take
+        w = make(server=s, tls="plain", remote={
+            "usecompression": "auto", "maxconnections": 4})
+        w.run()
+        assert sum(late) <= 576 << 10, late
+        assert sum(len(w.local.files("f%d" % i if i else "INBOX"))
+                   for i in range(4)) == 1200
 
 
 def test_cut_lines(make, server):
