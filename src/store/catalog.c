@@ -167,7 +167,7 @@ search(struct catalog *c, const uint8_t id[16], uint32_t *at, uint8_t p[ROW])
 
 		*at = lo + (skip > RUN / 2 ? skip - RUN / 2 : 0);
 		n = hi - *at < RUN ? hi - *at : RUN;
-		if (!read_at(c, place(*at), run, n * ROW)) {
+		if (!read_at(c, place(*at), run, (size_t)n * ROW)) {
 			return false;
 		}
 		for (; n > 0; n--, ++*at, row += ROW) {
