@@ -42,6 +42,7 @@ struct account {
 	fs_fd root, state, lock, marker;
 	struct proc cmd;
 	bool cmd_runs, stopping, told;
+	bool asks_status; /* with LIST */
 	bool listed;   /* LIST was answered */
 	bool begun_early; /* INBOX, behind LIST: tried once */
 	bool quiet;    /* nothing differs: its work is done */

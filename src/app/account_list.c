@@ -114,7 +114,8 @@ send_list(struct account *a)
 		return e;
 	}
 	imap_text(c, "LIST \"\" \"*\"");
-	if (asks_status(a)) {
+	a->asks_status = asks_status(a); /* not by what is measured later */
+	if (a->asks_status) {
 		imap_text(c, " RETURN (STATUS ");
 		items(c);
 		imap_text(c, ")");
@@ -176,7 +177,8 @@ begin_inbox(struct account *a)
 	f->has_remote = true;
 	f->has_state = lane_folder_state(a->first, f, NULL, &state) == ERR_OK;
 	fs_close(&state);
-	if (CFG_FRESH > 0 && asks_status(a) && a->table.rows == 0) {
+	if (CFG_FRESH > 0 && a->asks_status && a->table.rows == 0 &&
+		a->conf.local_createfolders && !a->conf.local_readonly) {
 		lane_folder_probe(a->first, f);
 	}
 	e = account_accepts(a, &yes);
@@ -322,7 +324,7 @@ tagged(struct account *a, const struct imap_event *ev)
 		return ERR_OK;
 	} else if (ev->status == IMAP_OK) {
 		a->listed = true;
-	} else if (asks_status(a)) {
+	} else if (a->asks_status) {
 		imap_conn_refuse(&a->first->conn, IMAP_CAP(LIST_STATUS),
 			ev->status);
 		begin(a, false);

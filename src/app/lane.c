@@ -159,9 +159,12 @@ broke(const struct lane *l, enum err e)
 static bool
 line_first(struct lane *l, bool again, int64_t now_ms)
 {
-	return CFG_COMPRESS && (l->holds || !again) &&
-		l->folder.err == ERR_OK && l->conn.err == ERR_OK &&
-		line_step(l, now_ms);
+	if (CFG_COMPRESS && (l->holds || !again) &&
+		l->folder.phase != FOLDER_DONE && l->folder.err == ERR_OK &&
+		l->conn.err == ERR_OK) {
+		return line_step(l, now_ms);
+	}
+	return false;
 }
 
 static enum err

@@ -134,13 +134,13 @@ line_is_unknown(const struct lane *l)
 }
 
 /* While it is not known how fast the line is, all of few, or few of many: what
- * is on its way cannot be compressed any more. On one lane; where a wait is long
- * on all, as a burst on any of them shows a fast line. */
+ * is on its way cannot be compressed any more. The latter if there is no other
+ * lane, or a wait is long, as a burst on any of them shows a fast line. */
 void
 lane_folder_blind(const struct lane *l, struct folder_entry *f)
 {
-	bool ask = CFG_COMPRESS && (l == l->account->first ||
-		l->conn.rtt_ms >= FAR_MS || pool_count(l->account) == 1);
+	bool ask = CFG_COMPRESS && (l->conn.rtt_ms >= FAR_MS ||
+		pool_count(l->account) == 1);
 
 	f->blind = f->count == 0 ? 0 : BLIND;
 	if (f->count > 0 && line_is_unknown(l)) {

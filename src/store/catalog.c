@@ -4,9 +4,9 @@
  *
  * Ids are digests, so they are spread evenly: the first few probes of a search
  * interpolate and read what lies around, which finds a row of 10,000 in about
- * two reads; then it bisects, which bounds it whatever the ids are. A damaged row may lead a
- * search astray. It then finds nothing, never another row: id and checksum of
- * what is found are right, or it is not found.
+ * two reads; then it bisects, which bounds it whatever the ids are. A damaged
+ * row may lead a search astray. It then finds nothing, never another row: id
+ * and checksum of what is found are right, or it is not found.
  */
 #include <string.h>
 

@@ -450,9 +450,15 @@ same_key(struct folder *f, const struct local *l, const char *name,
 	struct sync_key key;
 	uint64_t size = 0;
 
-	return folder_measure(f, l->where, name, &key, r->mkey == 0 ? &size
-		: NULL, NULL, NULL) == ERR_OK && (r->mkey == 0
-			? size == r->size : sync_key_get(&key) == r->mkey);
+	if (r->mkey == 0 && r->size == 0) {
+		return true; /* there is nothing to tell by */
+	}
+	if (folder_measure(f, l->where, name, &key, r->mkey == 0 ? &size
+		: NULL, NULL, NULL) != ERR_OK) {
+		return false;
+	}
+	size = size < TABLE_SIZE_MAX ? size : TABLE_SIZE_MAX;
+	return r->mkey == 0 ? size == r->size : sync_key_get(&key) == r->mkey;
 }
 
 bool
