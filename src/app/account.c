@@ -14,11 +14,6 @@
 
 #define EARLY (2 * CFG_CONNECTIONS) /* folders; more make no difference */
 
-/* Where nobody waits for the line, further lanes only cost both processors. */
-#define NEAR_MS 3     /* of the line */
-#define FAR_MS 20     /* of an answer, with what a quick server does for it */
-#define NEAR_LANES 2  /* one works while the other one waits for its disk */
-
 enum err
 account_begin(struct account *a, struct conf *conf, const char *name,
 	const struct account_options *options, int64_t now_ms)
@@ -207,13 +202,6 @@ connect_step(struct account *a, int64_t now_ms)
 	return e;
 }
 
-uint32_t
-account_lanes(uint32_t line_ms, uint32_t answer_ms, bool listed)
-{
-	return answer_ms < FAR_MS && (!listed || line_ms < NEAR_MS) &&
-		CFG_CONNECTIONS > NEAR_LANES ? NEAR_LANES : CFG_CONNECTIONS;
-}
-
 static uint32_t
 least(uint32_t a, uint32_t b)
 {
@@ -280,13 +268,14 @@ static int64_t
 silent_until(const struct account *a)
 {
 	const struct imap_conn *c;
+	int64_t far;
 
 	if (!begins(a) || a->conf.max_lanes != 0) {
 		return -1;
 	}
 	c = &a->first->conn;
-	return shortest(c) == UINT32_MAX && c->now_ms < c->heard_ms + FAR_MS
-		? c->heard_ms + FAR_MS : -1;
+	far = c->heard_ms + ACCOUNT_FAR_MS;
+	return shortest(c) == UINT32_MAX && c->now_ms < far ? far : -1;
 }
 
 /* A folder waits, or is going to, and all lanes are at work: a further one may

@@ -88,10 +88,11 @@ enum err account_step(struct account *a, int64_t now_ms);
 size_t account_poll(const struct account *a, struct net_poll *p,
 	int64_t *deadline_ms);
 void account_stop(struct account *a); /* between two messages */
-/* How many lanes are of use where the line takes so long, and so long the
- * shortest answer: of any kind (or nothing was heard, as yet) before folders
- * are listed, then of the server itself. */
+/* account_lanes.c: how many lanes are of use where the line takes so long, and
+ * so long the shortest answer: of any kind (or nothing was heard, as yet)
+ * before folders are listed, then of the server itself. */
 uint32_t account_lanes(uint32_t line_ms, uint32_t answer_ms, bool listed);
+#define ACCOUNT_FAR_MS 20 /* longer than a quick server near by takes */
 /* account_progress.c: one line of where it stands. */
 void account_progress(const struct account *a, int64_t now_ms,
 	struct buf *out);

@@ -159,12 +159,9 @@ broke(const struct lane *l, enum err e)
 static bool
 line_first(struct lane *l, bool again, int64_t now_ms)
 {
-	if (CFG_COMPRESS && (l->holds || !again) &&
-		l->folder.phase != FOLDER_DONE && l->folder.err == ERR_OK &&
-		l->conn.err == ERR_OK) {
-		return line_step(l, now_ms);
-	}
-	return false;
+	return (l->holds || !again) && l->folder.phase != FOLDER_DONE &&
+		l->folder.err == ERR_OK && l->conn.err == ERR_OK &&
+		line_step(l, now_ms);
 }
 
 static enum err
@@ -172,7 +169,7 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 {
 	enum err e;
 
-	if (line_first(l, false, now_ms)) {
+	if (CFG_COMPRESS && line_first(l, false, now_ms)) {
 		return ERR_OK;
 	}
 	e = folder_step(&l->folder, now_ms);
@@ -181,7 +178,8 @@ folder_phase_step(struct lane *l, int64_t now_ms)
 		lane_folder_lost(l, e);
 		return e;
 	}
-	if ((e == ERR_OK || e == ERR_AGAIN) && line_first(l, true, now_ms)) {
+	if (CFG_COMPRESS && (e == ERR_OK || e == ERR_AGAIN) &&
+		line_first(l, true, now_ms)) {
 		return ERR_OK;
 	}
 	if (CFG_AHEAD && (e == ERR_OK || e == ERR_AGAIN)) {
