@@ -12,7 +12,8 @@ pytestmark = pytest.mark.skipif(
 
 
 def all_runs(make, peak, n, user):
-    w = make(user=user)
+    # Further ones connect, or do not: their buffers are another matter.
+    w = make(user=user, remote={"maxconnections": 1})
     with w.box() as b:
         b.append_many(message("m%d" % i, 300) for i in range(n))
     first = peak(w)
