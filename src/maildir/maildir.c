@@ -397,8 +397,8 @@ maildir_trust_begin(struct maildir_trust *t, fs_fd root, bool trust_mtime)
 	t->dev = s.dev;
 }
 
-/* One more file system below root may be of any kind: its folders are opened,
- * and asked themselves. */
+/* One more file system below root may be of any kind: what lies on it has to be
+ * opened, and asked itself. */
 bool
 maildir_trust_dev(const struct maildir_trust *t, uint64_t dev)
 {

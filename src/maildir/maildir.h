@@ -91,6 +91,7 @@ struct maildir_trust {
 };
 void maildir_trust_begin(struct maildir_trust *t, fs_fd root,
 	bool trust_mtime);
+/* Is a stamp on this file system to be believed? */
 bool maildir_trust_dev(const struct maildir_trust *t, uint64_t dev);
 /* The stamps of a folder that is not open, by two looks. ERR_UNSUPPORTED:
  * not to be believed, the folder has to be opened; so is any other error. */

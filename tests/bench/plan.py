@@ -19,7 +19,7 @@ SMALL = " " + STATIC  # where there is one: what its memory is
 DISK = "disk"  # no line, and Maildirs on a disk
 
 # set, line, scenarios, clients, factor of the cap, direct. At full scale on
-# two idle cores about 25 minutes; what has an aim comes first, and what
+# two idle cores about 35 minutes, 20 of them for making K; what has an aim comes first, and what
 # OfflineIMAP is shown in.
 PLAN = (
     ("M", "0", "abcde", USUAL + SMALL, 1, ""),
