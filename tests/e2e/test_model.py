@@ -11,6 +11,7 @@ moments.
 import collections
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -18,7 +19,7 @@ import time
 import pytest
 
 from kinds import BASE, EXCHANGE, GMAIL
-from mail import brief, lf, message, plain, subject
+from mail import lf, message, plain, subject
 from proxy import Proxy
 from test_compress import PLUGIN
 
@@ -66,8 +67,10 @@ class Copies:
         self.lo, self.hi, self.by = lo, hi, by
         self.flags = dict(flags or {})  # letter: there or not, None unknown
         self.told = {}                  # letter: who changed it
-        self.gone = ""                  # who removed one
+        self.gone = ""                  # who removed one last
+        self.away = set()               # and all who did
         self.new = bool(by)             # since both sides were equal
+        self.old = False                # it was there when they were equal
 
     def add(self, lo, by, flags):
         if self.hi > 0:
@@ -76,6 +79,10 @@ class Copies:
                 lo = 0 if self.lo else lo
         else:
             self.flags, self.told = dict(flags), {}
+        # A file that came back has been there all the time if nobody looked
+        # meanwhile, and goes if the other side removed it.
+        if self.old and by == "here" and "there" in self.away:
+            lo = 0
         self.lo += lo
         self.hi += 1
         self.by, self.new = by, True
@@ -88,12 +95,15 @@ class Copies:
 
 
 class Model:
-    def __init__(self, w, r, say):
-        self.w, self.r, self.say = w, r, say
+    def __init__(self, w, r, log):
+        self.w, self.r, self.log = w, r, log
         self.bodies = {}
         self.number = 0
         self.copies = collections.defaultdict(Copies)
         self.live = False
+
+    def say(self, text, *args):
+        self.log.append(text % args)
 
     # What is there.
 
@@ -104,6 +114,7 @@ class Model:
             for m in ms:
                 c = self.copies[f, subject(m.body)]
                 c.lo = c.hi = c.hi + 1
+                c.old = True
                 c.flags = {x: x in m.flags if c.hi == 1 else None
                            for x in "SFR"}
         self.live = False
@@ -179,6 +190,7 @@ class Model:
         if self.calm(c) and c.gone in ("", by):
             c.hi -= 1
         c.gone = by
+        c.away.add(by)
         return c
 
     def delete_here(self):
@@ -278,22 +290,27 @@ class Model:
     # What has to be there.
 
     def verify(self):
-        there, here = self.w.remote(), self.w.local.snapshot()
         found = collections.defaultdict(list)
-        for f, ms in here.items():
+        for f, ms in self.w.local.snapshot().items():
             for m in ms:
                 found[f, subject(m.body)].append(m)
+        wrong = []
         for at in sorted(set(found) | set(self.copies)):
             c, ms = self.copies[at], found[at]
-            assert c.lo <= len(ms) <= max(c.hi, 0), (
-                at, len(ms), c.lo, c.hi)
+            if not c.lo <= len(ms) <= max(c.hi, 0):
+                wrong.append("%s/%s is there %d times, wanted %d to %d" % (
+                    *at, len(ms), c.lo, c.hi))
+                wrong += ["%s/%s is there %d times" % (f, s, len(ms))
+                          for (f, s), ms in found.items() if s == at[1]]
+                wrong += self.events(at[1])
             for m in ms:
                 assert plain(m.body) == plain(self.bodies[at[1]]), at
             for x, on in c.flags.items():
                 if on is not None and len(ms) == 1 and c.hi == 1:
-                    assert (x in ms[0].flags) == on, (
-                        at, x, on, c.told, vars(c), brief(here), brief(there))
-        return there
+                    assert (x in ms[0].flags) == on, "\n".join([
+                        "%s/%s: %s should be %r" % (*at, x, on),
+                        repr(vars(c)), *self.events(at[1])])
+        assert not wrong, "\n".join(wrong)
 
 
 class Run:
@@ -308,11 +325,8 @@ class Run:
                   "flag_check": 0}
         self.w = make(server=self.server, user="model%d" % seed,
                       tls="plain", general=general, remote=remote)
-        self.say("seed %d %r %r %r", seed, kind, general, remote)
-        self.m = Model(self.w, self.r, self.say)
-
-    def say(self, text, *args):
-        self.log.append(text % args)
+        self.m = Model(self.w, self.r, self.log)
+        self.m.say("seed %d %r %r %r", seed, kind, general, remote)
 
     def disturbed(self):
         """A run whose line is cut, or that is killed, or in which both sides
@@ -325,6 +339,7 @@ class Run:
             how = r.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
             end = time.monotonic() + 10 ** r.uniform(-2, 0)
             p = self.w.start()
+            self.m.say("run")
             for _ in range(r.choice([0, 0, 3, 12])):
                 self.m.live = True
                 time.sleep(r.uniform(0, 0.02))
@@ -336,7 +351,7 @@ class Run:
             if kill and p.poll() is None:
                 os.killpg(p.pid, how)
             result = self.w.finish(p, 90)
-            self.say("cuts left %d kill %s -> %r", proxy.cuts, kill, result)
+            self.m.say("cuts left %d kill %s -> %r", proxy.cuts, kill, result)
             assert result.code in (0, 1, 75, -9, -15), result
         self.m.live = True
         self.w.configure(remote={"remoteport": self.server.port})
@@ -344,7 +359,7 @@ class Run:
     def calm(self):
         for n in range(8):
             result = self.w.run(code=(0, 1, 75))
-            self.say("calm %r", result)
+            self.m.say("calm %r", result)
             if result.code == 0 and n > 0:
                 break
             if result.code:
@@ -358,7 +373,7 @@ class Run:
         """A first sync comes, of all that is there."""
         shutil.rmtree(self.w.root)
         shutil.rmtree(self.w.metadata)
-        self.say("all anew")
+        self.m.say("all anew")
 
     def round(self):
         self.m.settle()
@@ -380,7 +395,7 @@ class Run:
             self.w.run()
             try:
                 for _ in range(rounds):
-                    self.say("---")
+                    self.m.say("---")
                     self.round()
             except BaseException:
                 print("\n".join(self.log))
