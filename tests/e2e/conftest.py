@@ -134,7 +134,7 @@ def other_clock(tmp_path_factory):
             "WHERRY_TEST_CLOCK_%s=%d" % x for x in settings.items()]
     r = subprocess.run(command(AT=1000) + ["date", "+%s"],
                        capture_output=True, text=True, check=True)
-    assert int(r.stdout) in (1000, 1001)
+    assert 1000 <= int(r.stdout) < 2000
     with open(binary(), "rb") as f:
         if b"/ld-" not in f.read(4096):
             pytest.skip("a static program cannot be misled about the time")

@@ -10,13 +10,13 @@ class Proxy:
     """cut_down, cut_up: the line breaks after so many bytes of a connection
     in that direction. delay_s: added each way. events: where what happens is
     written down in its order, as (this proxy, number of the connection,
-    "open", "up", "down" or "shut", what passed). room: of what was let
-    through, no more than about so much is still on its way to the client."""
+    "open", "up", "down" or "shut", what passed). hold_down: behind so many
+    bytes nothing more goes that way, and the line does not break either."""
 
-    def __init__(self, port, delay_s=0.0, events=None, room=None):
+    def __init__(self, port, delay_s=0.0, events=None, hold_down=None):
         self.to = port
         self.delay_s = delay_s
-        self.room = room
+        self.hold_down = hold_down
         self.cut_down = self.cut_up = None
         self.bytes_down = self.bytes_up = 0
         self.lock = threading.Lock()
@@ -34,8 +34,6 @@ class Proxy:
             return
         for s in (a, b):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.room:
-            a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.room)
         self.open += [a, b]
         state = {"no": self.taken}
         self.taken += 1
@@ -63,6 +61,9 @@ class Proxy:
                         self.bytes_up += len(data)
                     else:
                         self.bytes_down += len(data)
+                if way == "down" and self.hold_down is not None and \
+                        self.bytes_down > self.hold_down:
+                    continue
                 if left is not None:
                     data, more = data[:left], len(data) >= left
                     left -= len(data)

@@ -133,7 +133,8 @@ def test_the_last_is_compressed_late(make):
             b.append_many((message("m%d.%d" % (i, k), 300)
                            for k in range(400)), "f%02d" % i)
     for _ in range(6):
-        w.run(timeout=30)
+        r = w.run("--stats")  # nobody waited for ever
+        assert "no answer" not in r.text and "not answered" not in r.text, r
         assert len(w.local.files("f19")) == 400
         shutil.rmtree(w.root)
         shutil.rmtree(w.metadata)

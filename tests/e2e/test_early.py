@@ -111,7 +111,7 @@ class Slow(Ahead):
     def do_authenticate(self, conn, cmd, out):
         if not self.seen:
             self.seen.append(conn)
-            end = time.monotonic() + 5
+            end = time.monotonic() + 8
             while time.monotonic() < end and \
                     len(self.connections) < self.first + self.expect:
                 time.sleep(0.01)
@@ -122,7 +122,7 @@ class Slow(Ahead):
     do_login = do_authenticate
 
     def do_list(self, conn, cmd, out):
-        end = time.monotonic() + 2
+        end = time.monotonic() + 8
         while time.monotonic() < end and self.logins() < self.expect:
             time.sleep(0.01)
         self.unlisted = self.logins()
@@ -136,7 +136,7 @@ def fresh(workdir):
     s.expect = LANES
     s.reset()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
-               general={"socktimeout": "10"}, remote=ALL)
+               general={"socktimeout": "20"}, remote=ALL)
     for i, name in enumerate(NAMES):
         s.folders[name] = Folder(uidvalidity=7 + i)
         s.folders[name].add(message("there " + name))
@@ -246,7 +246,7 @@ def slow(workdir):
     s.expect = 1
     s.reset()
     w = Wherry(os.path.join(workdir, "w"), s, "user", tls="plain",
-               general={"socktimeout": "10"}, remote=ALL)
+               general={"socktimeout": "20"}, remote=ALL)
     for i, name in enumerate(NAMES):
         s.folders[name] = Folder(uidvalidity=7 + i)
         for j in range(2):
@@ -338,15 +338,18 @@ def test_others_are_refused(slow):
 
 
 class Inbox(Ahead):
-    """Looks at what has come behind LIST before it answers that."""
+    """Looks at what has come behind LIST before it answers that. It waits
+    for SELECT at as many of them as it is due at."""
 
     def __init__(self):
         self.behind, self.out_of_turn, self.unlisted = [], b"", ()
+        self.due = 1
         super().__init__()
 
     def do_list(self, conn, cmd, out):
         peek = b""
-        end = time.monotonic() + 0.3
+        end = time.monotonic() + (5 if self.due > 0 else 0.3)
+        self.due -= 1
         while time.monotonic() < end and b"SELECT" not in peek:
             time.sleep(0.01)
             try:
@@ -394,7 +397,7 @@ def test_inbox_with_list(inbox):
     alike(s, w)
     w.run()
     assert s.behind == [True, False]
-    s.received = b""
+    s.received, s.due = b"", 1
     local_changes(w, ["INBOX"], "flags")
     w.run()
     assert s.behind[2:] == [True]
@@ -414,6 +417,7 @@ def test_inbox_out_of_turn(inbox):
 
 def test_inbox_does_not_take_part(inbox):
     s, w = inbox
+    s.due = 0
     w.run("-f", NAMES[0])
     assert s.behind == [False] and b"INBOX" not in s.selects()
     w.configure(remote={"folderfilter": "lambda f: f != 'INBOX'"})
@@ -456,7 +460,7 @@ def test_inbox_and_other_folders(inbox):
     local_changes(w, ["INBOX"], "flags")
     s.folders["nova"] = Folder(uidvalidity=99)
     s.folders["nova"].add(message("nova.0"))
-    s.behind = []
+    s.behind, s.due = [], 1
     w.run()
     assert s.behind == [True, False]
     alike(s, w)

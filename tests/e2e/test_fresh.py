@@ -275,7 +275,7 @@ def test_cut_off(make, server, how):
         b.append(message("m"))
         w.sync()
         b.append(whole)
-    with Proxy(server.port, delay_s=0.004, room=65536) as proxy:
+    with Proxy(server.port, hold_down=3 << 19) as proxy:
         w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
         if how is None:
             proxy.cut_down = len(whole) // 2

@@ -33,18 +33,13 @@ def test_pool(make):
     w.run()
     assert len(w.server.sessions(w.user, mark)) == 1
     filled(w)
-    mark = w.server.log_mark()
-    w.sync()
-    assert 1 < len(w.server.sessions(w.user, mark)) <= CONNECTIONS + 1
-    w.configure(remote={"maxconnections": 2})
+    # Asked for: one that comes late may have nothing to do, and not log in.
+    assert 1 < connections(w, 0) <= CONNECTIONS
     for most in 2, 1:
         w.configure(remote={"maxconnections": most})
         for i in range(12):
             w.local.add(lf(message("n%d.%d" % (i, most))), "f%02d" % i)
-        mark = w.server.log_mark()
-        w.run()
-        assert len(w.server.sessions(w.user, mark)) == most
-    w.check()
+        assert connections(w, 0) == most
 
 
 def connections(w, delay_s, prefix=()):
@@ -89,8 +84,8 @@ def test_logins_at_once(make, server):
     """The further connections log in beside each other: the last has sent its
     password before the first of them is answered. And while they do, the
     first one works."""
-    def together():
-        with Proxy(server.port, 0.05) as proxy:
+    def together(delay_s):
+        with Proxy(server.port, delay_s) as proxy:
             w = make(tls="plain", user=next(users),
                      remote={"remoteport": proxy.port})
             filled(w, 12, 20)
@@ -104,18 +99,19 @@ def test_logins_at_once(make, server):
         return len(asked) == CONNECTIONS - 1 and asked[-1] < told[0]
     users = (w for w in (make().user + "l%d" % i for i in range(3)))
     # On a busy machine a greeting may be late.
-    assert any(together() for _ in range(3))
+    assert any(together(delay_s) for delay_s in (0.05, 0.2, 0.5))
 
 
 @own_build
 def test_server_allows_fewer(make, servers):
     """A login that is refused for the number of connections costs nothing
-    but that connection."""
+    but that connection. Over a line, or all may be done before it."""
     w = make(servers(
         extra="protocol imap {\n mail_max_userip_connections = 1\n}"))
     filled(w)
-    w.server.sessions(w.user, 0)  # that of the test has ended
-    assert "goes on with 1 connection: " in w.run().text
+    with Proxy(w.server.tls_port, 0.1) as p:
+        w.configure(remote={"remoteport": p.port})
+        assert "goes on with 1 connection: " in w.run().text
     w.check()
 
 

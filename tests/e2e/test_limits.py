@@ -35,7 +35,7 @@ def test_password(make, workdir, way, limit, more):
 
 
 @pytest.mark.parametrize("command,ends,speed", [
-    ("sleep 3; echo secret", True, 10), ("exec sleep 30", False, 20),
+    ("sleep 3; echo secret", True, 5), ("exec sleep 30", False, 20),
     ("echo secret; exec yes", False, 20)])
 def test_time_for_the_password(make, other_clock, command, ends, speed):
     """A minute, of a clock that goes that many times as fast."""

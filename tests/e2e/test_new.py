@@ -361,7 +361,7 @@ def test_cut_off(make, server, how):
     with w.box() as b:
         b.create("New")
         b.append(whole, "New")
-    with Proxy(server.port, delay_s=0.004, room=65536) as proxy:
+    with Proxy(server.port, hold_down=16 << 20) as proxy:
         w.configure(remote={"remoteport": proxy.port, "retrycount": 0})
         if how == "cut":
             proxy.cut_down = len(whole) // 2

@@ -81,7 +81,8 @@ def come(w):
 
 
 def end_amid(w, how, size=12 << 20):
-    """A run that gets this signal when so much has come."""
+    """A run that gets this signal when so much has come. More than that may
+    come, but not all of it, however late the signal is."""
     p = w.start()
     end = time.monotonic() + 60
     while come(w) < size and time.monotonic() < end and p.poll() is None:
@@ -94,7 +95,7 @@ def end_amid(w, how, size=12 << 20):
 def test_end_in_the_middle(large, server, how):
     """Killed, what was made durable is there; stopped, all of it."""
     w, whole = large
-    with Proxy(server.port, delay_s=0.004, room=65536) as proxy:
+    with Proxy(server.port, hold_down=20 << 20) as proxy:
         w.configure(remote={"remoteport": proxy.port})
         end_amid(w, how)
     name, = parts(w)

@@ -212,7 +212,8 @@ def test_silence_counts_too(make):
         w = make(server=mock, tls="plain", general={"socktimeout": 3},
                  remote={"maxconnections": 1})
         r = w.run()
-        assert "no answer for 3 seconds" in r.text and len(tries(r)) == 1
+        # A busy machine may be silent for so long once more.
+        assert "no answer for 3 seconds" in r.text and tries(r)
 
 
 def test_delays_double(make):
@@ -319,12 +320,17 @@ def test_stops_while_it_waits(make, monkeypatch, when):
     monkeypatch.setenv("WHERRY", os.path.join(TOP, "wherry"))  # of seconds
     with Imap(capability="IMAP4rev1", answer=answer) as mock:
         w = one(make, mock, retrycount=9)
-        p = w.start()
+        log = os.path.join(w.dir, "log")
+        p = w.start("-l", log)
+
+        def third():
+            with open(log, errors="replace") as f:
+                return "(3 of 9)" in f.read()
         deadline = time.monotonic() + 20
-        while len(mock.connections) < 3 and time.monotonic() < deadline:
+        while not (os.path.exists(log) and third()):
+            assert time.monotonic() < deadline and p.poll() is None
             time.sleep(0.01)
-        time.sleep(1)  # of 4 seconds
-        os.killpg(p.pid, signal.SIGTERM)
+        os.killpg(p.pid, signal.SIGTERM)  # it waits for 4 seconds
         r = w.finish(p)
         assert len(mock.connections) == len(tries(r)) == 3
         assert r.code == (75 if when == "SELECT" else 0), r
