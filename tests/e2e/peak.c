@@ -14,11 +14,15 @@
  *		down to the lowest byte that is not zero: the kernel gives
  *		zeros, so that is what was written
  *
+ * The command stays on one processor: each that it was on may hold back some of
+ * what the first number counts, so that it depended on how many there are.
+ *
  * The command is stopped at its end and looked at; nothing is inherited from
  * whoever runs this. What wherry has touched it keeps (its memory is static,
  * the stack is never given back), so the end is the maximum of all times.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +123,17 @@ stack_depth(pid_t pid)
 }
 
 static void
+stay(void)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu < 0 ? 0 : cpu, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
+static void
 look(pid_t pid, const char *path)
 {
 	FILE *f = fopen(path, "w");
@@ -146,6 +161,7 @@ main(int argc, char **argv)
 	}
 	pid = fork();
 	if (pid == 0) {
+		stay();
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
 		execvp(argv[2], argv + 2);

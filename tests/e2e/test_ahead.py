@@ -195,7 +195,7 @@ def test_upload_in_doubt(mocked, edit):
         [re.sub(rb"APPENDUID (\d+) (\d+)", edit, x) for x in out]
         if cmd.name == "APPEND" else out)
     mark = len(s.received)
-    w.run(timeout=20)
+    w.run(timeout=60)
     agreed(s, w)
     selects = re.findall(rb'SELECT "(\w+)"', s.received[mark:])
     assert max(selects.count(n.encode()) for n in NAMES) <= 6, selects

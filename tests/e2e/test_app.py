@@ -62,7 +62,7 @@ def test_greeting_that_drips(make):
             time.sleep(0.2)
     with Server(talk) as mock:
         w = make(server=mock, tls="plain", general={"socktimeout": "1"})
-        assert "no answer" in w.run(code=75, timeout=20).text
+        assert "no answer" in w.run(code=75, timeout=60).text
 
 
 def test_folder_that_nobody_has(w):

@@ -300,6 +300,6 @@ def test_links_in_a_circle(make, server):
     os.symlink("..", os.path.join(w.local.root, "Work", "up"))
     with w.box() as b:
         before = sorted(b.folders())
-    w.run(timeout=20)
+    w.run(timeout=60)
     with w.box() as b:
         assert sorted(b.folders()) == before

@@ -348,5 +348,5 @@ def test_what_is_kept_twice_is_no_progress(make, server, monkeypatch):
         half.cut = b"<" not in cmd.line
         return half.take(conn, cmd)
     half.s.take = cut
-    r = half.w.run(code=75, timeout=20)
+    r = half.w.run(code=75, timeout=60)
     assert len(tries(r)) <= 3
