@@ -460,8 +460,8 @@ join_uid(struct folder *f, uint32_t uid)
 	c.s_flags = s.flags;
 	c.t = c.t && !suspect(f, t, &s);
 	sync_plan(&c, &f->policy, &plan);
-	f->left = f->left || (c.s && c.l && !f->policy.pull &&
-		plan.t_flags != c.s_flags);
+	f->left = f->left || (c.s && !f->policy.pull &&
+		(c.l ? plan.t_flags != c.s_flags : !c.t));
 	if (f->stamp.recorded && (plan.act == PLAN_DELETE_LOCAL ||
 		(plan.act == PLAN_FLAGS && plan.l_flags != c.l_flags))) {
 		e = folder_local_recorded(f, t, true, &l);

@@ -286,6 +286,22 @@ def test_local_readonly(w):
                 "here") == 1
 
 
+def test_local_readonly_ends(w):
+    """What came meanwhile is fetched, and what was deleted is, although the
+    number of messages is what it was."""
+    with w.box() as b:
+        fill(b, 10)
+        w.sync()
+        w.configure(local={"readonly": "yes"})
+        b.delete([m.uid for m in b.messages() if subject(m.body) == "m3"])
+        b.append(message("new"))
+        for _ in range(2):
+            w.run()
+        assert "new" not in w.local.index() and "m3" in w.local.index()
+        w.configure(local={"readonly": "no"})
+        w.sync()
+
+
 def test_sync_deletes_no(w):
     """Deletions of that side stay on that side, and nothing comes back."""
     with w.box() as b:
