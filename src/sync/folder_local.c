@@ -442,7 +442,8 @@ rec_base(struct folder *f, const struct rec *r, struct buf *out)
 
 /* Folders made in one second have one UIDVALIDITY, so messages of one UID and
  * date have one base name: who was moved here is told by his header, or by his
- * size where a record that was adopted knows no header. */
+ * size where a record that was adopted knows no header; where it knows neither
+ * nothing proves it. */
 static bool
 same_key(struct folder *f, const struct local *l, const char *name,
 	const struct rec *r)
@@ -450,9 +451,6 @@ same_key(struct folder *f, const struct local *l, const char *name,
 	struct sync_key key;
 	uint64_t size = 0;
 
-	if (r->mkey == 0 && r->size == 0) {
-		return true; /* there is nothing to tell by */
-	}
 	if (folder_measure(f, l->where, name, &key, r->mkey == 0 ? &size
 		: NULL, NULL, NULL) != ERR_OK) {
 		return false;
