@@ -4,8 +4,10 @@
  * A name has two halves. The stem ends at the first "<infosep>2,", as it does
  * for OfflineIMAP and Dovecot; an infosep that is not followed by "2," belongs
  * to the stem (host names may hold colons), so that giving such a file flags
- * does not change its stem. After "2," come letters, and after the letters
- * whatever another program put there.
+ * does not change its stem. Where there is none, the other one counts that it
+ * could have been (maildir-windows-compatible): its letters are flags, too.
+ * After "2," come letters, and after the letters whatever another program put
+ * there.
  *
  * The stem is a list of fields at commas. The first field is nobody's
  * business; of the others U=<digits> and FMD5=<32 hex> are known. Whole fields
@@ -192,16 +194,17 @@ maildir_name_parse(struct maildir_name *n, struct span file, const char *fmd5,
 
 	memset(n, 0, sizeof(*n));
 	n->stem = file;
-	for (size_t i = 0; i + 2 < file.n; i++) {
-		if (file.p[i] == infosep && file.p[i + 1] == '2' &&
-			file.p[i + 2] == ',') {
+	for (size_t i = 0; i + 2 < file.n && n->infosep != infosep; i++) {
+		int other = file.p[i] ^ infosep; /* 0: it is this one */
+
+		if ((other == 0 || (other == (':' ^ '!') && n->infosep == 0)) &&
+			file.p[i + 1] == '2' && file.p[i + 2] == ',') {
 			n->stem = span_upto(file, i);
 			n->info = span_from(file, i + 1);
-			n->infosep = infosep;
-			read_letters(n);
-			break;
+			n->infosep = file.p[i];
 		}
 	}
+	read_letters(n);
 	read_fields(n, fmd5);
 	tail = plain_tail(n);
 	n->plain_stem = tail > 0;

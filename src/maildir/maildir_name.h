@@ -27,7 +27,8 @@ struct maildir_name {
 	struct span base;  /* stem without ",U=..,FMD5=.." if it ends in exactly
 			    * that, else the whole stem */
 	struct span info;  /* after the separator: "2,RS"; n = 0 if none */
-	char infosep;	   /* ':' (or '!' ';' where the folder uses it); 0 none */
+	char infosep;	   /* that of this name, 0 none: the folder's, or where
+			    * that is not there ':' or '!' */
 	uint32_t uid;	   /* first ",U=<n>" in the stem; 0 if none or not a UID */
 	bool has_fmd5;	   /* some ",FMD5=<32 hex>" is there */
 	bool ours;	   /* uid != 0 and ",FMD5=<fmd5>" is this folder's */

@@ -302,6 +302,24 @@ def test_local_readonly_ends(w):
         w.sync()
 
 
+def test_windows_names_begin(w):
+    """Files that have a colon in their names keep it, and their flags."""
+    with w.box() as b:
+        for i in range(4):
+            b.append(message("m%d" % i), flags="S")
+        w.sync()
+        w.configure(account={"maildir-windows-compatible": "yes"})
+        w.local.add(lf(message("here")))
+        b.store(1, "+F")
+        w.run()
+        w.local.reflag(w.local.find("m1"), "+R")
+        w.run()
+        assert {subject(m.body): m.flags for m in b.messages()} == {
+            "m0": "FS", "m1": "RS", "m2": "S", "m3": "S", "here": ""}
+        assert w.local.flags_of(w.local.find("m0")) == "FS"
+    w.quiet()
+
+
 def test_sync_deletes_no(w):
     """Deletions of that side stay on that side, and nothing comes back."""
     with w.box() as b:

@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_reflag(&m, file, m.flags ^ (data[0] & 31u), sep);
 	check_reflag(&m, file, 0x7fffffff, sep);
 	check_base(m.base, data[0]);
-	if (m.ours && m.plain_stem && m.infosep != 0 && !m.foreign_info) {
+	if (m.ours && m.plain_stem && m.infosep == sep && !m.foreign_info) {
 		BUF_INIT(&b, memory);
 		maildir_name_build(&b, m.base, m.uid,
 			m.stem.p + m.stem.n - 32, sep, m.flags);

@@ -106,11 +106,18 @@ other_separator(void **state)
 	BUF_INIT(&b, text);
 	maildir_name_reflag(&b, &m, ':', MAILDIR_R);
 	assert_string_equal(buf_cstr(&b), "1_2.3.h,U=7,FMD5=" MD5 "!2,R");
-	/* '!' means nothing where the folder uses ':' */
+	/* Where the folder uses ':', it counts if there is none. */
 	m = parse(s);
-	assert_int_equal(m.infosep, 0);
-	assert_int_equal(m.flags, 0);
-	assert_int_equal(m.info.n, 0);
+	assert_int_equal(m.infosep, '!');
+	assert_int_equal(m.flags, MAILDIR_S);
+	m = parse("1_2.3!2,h,U=7,FMD5=" MD5 ":2,F");
+	assert_int_equal(m.infosep, ':');
+	assert_int_equal(m.flags, MAILDIR_F);
+	assert_int_equal(m.uid, 7);
+	s = "1_2.3:2,h,U=7,FMD5=" MD5 "!2,F";
+	m = parse_n(s, strlen(s), '!');
+	assert_int_equal(m.infosep, '!');
+	assert_int_equal(m.flags, MAILDIR_F);
 }
 
 static void
@@ -356,7 +363,7 @@ check_any(const char *s, size_t size)
 		assert_int_equal(k.ours, m.ours);
 	}
 	/* ours and plain: built again from its parts */
-	if (m.ours && m.plain_stem && m.infosep != 0 && !m.foreign_info) {
+	if (m.ours && m.plain_stem && m.infosep == ':' && !m.foreign_info) {
 		BUF_INIT(&b, again);
 		maildir_name_build(&b, m.base, m.uid,
 			m.stem.p + m.stem.n - 32, ':', m.flags);
