@@ -337,6 +337,7 @@ struct folder {
 		uint32_t busy, refused;
 		int step;
 		bool others, expunge, moved, expunged;
+		uint8_t looks;	 /* at stamps that were too young still */
 		int64_t wait_ms; /* until stamps can be trusted; 0 none */
 	} del;
 

@@ -14,6 +14,7 @@
 #include "sync/folder_part.h"
 
 #define CHUNK 256u
+#define LOOKS 4u
 
 enum { CHECK, READ, LOOK, MARK, EXPUNGE, MARKED, SEARCHED, EXPUNGED, RECORD };
 
@@ -189,6 +190,7 @@ look_again(struct folder *f)
 	enum maildir_where where;
 	const char *name;
 	enum err e = maildir_stamp(&f->box, &before);
+	bool changed;
 
 	if (e != ERR_OK) {
 		return e;
@@ -212,8 +214,16 @@ look_again(struct folder *f)
 		e = maildir_stamp(&f->box, &after);
 	}
 	f->del.wait_ms = 0;
-	if (e == ERR_OK && (!maildir_stamp_eq(&before, &after) ||
-		maildir_stamp_wait(&f->box, &after, f->foreign) != 0)) {
+	if (e != ERR_OK) {
+		return e;
+	}
+	changed = !maildir_stamp_eq(&before, &after);
+	if (changed || maildir_stamp_wait(&f->box, &after, f->foreign) != 0) {
+		/* As young as before: time was lost behind now_ms, or the
+		 * file system's clock lags on a busy machine. */
+		if (!changed && f->del.looks++ < LOOKS) {
+			return settle_stamps(f);
+		}
 		log_msg(LOG_INFO, "%s: files changed during the second look; "
 			"deletions wait for the next run", f->job->title);
 		f->stats.waiting += f->del.n;
@@ -222,8 +232,9 @@ look_again(struct folder *f)
 		f->del.step = READ;
 		return ERR_OK;
 	}
+	f->del.looks = 0;
 	f->del.step = MARK;
-	return e;
+	return ERR_OK;
 }
 
 /* All of f->del.n fit: config.h sees to that. Returns how many there are. */
