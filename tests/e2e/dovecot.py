@@ -307,8 +307,27 @@ expunged=%{{expunged}} appended=%{{appended}}
             time.sleep(0.01)
         self.logged_in.clear()
 
+    def log_settle(self, timeout=10):
+        """One process writes the log, and may be behind all others: waits
+        for what a session that begins now leaves there."""
+        end = time.monotonic() + timeout
+        size = os.path.getsize(self.log)
+        try:
+            self.login("mark").logout()
+        except imaplib.IMAP4.error:
+            return
+        line = re.compile(rb"imap\(mark@test\)<[^\n]*?: (?:Disconnected|"
+                          rb"Logged out)[^\n]*\n")
+        while time.monotonic() < end:
+            with open(self.log, "rb") as f:
+                f.seek(size)
+                if line.search(f.read()):
+                    return
+            time.sleep(0.005)
+
     def log_mark(self):
         """A place in the log, once the sessions before it have logged."""
+        self.log_settle()
         last = -1
         while True:
             self.idle()
