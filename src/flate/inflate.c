@@ -386,6 +386,17 @@ rest_of_match(struct inflate *z, uint32_t room)
 	return n;
 }
 
+/* The match at z->distance, behind n bytes, as far as there is room: how long
+ * that is. The rest is left. */
+static inline uint32_t
+put_match(struct inflate *z, uint32_t n, uint32_t length, uint32_t room)
+{
+	z->left = length > room ? length - room : 0;
+	length -= z->left;
+	copy(z->window, z->at + n, z->distance, length);
+	return length;
+}
+
 /* The length and distance of a match, whose first symbol is known: bits that
  * they take, 0 if they are not all there, or more than 64 if they are wrong.
  * Codes of lengths from 265 on share their extra bits by fours, those of
@@ -467,11 +478,7 @@ codes(struct inflate *z, struct input *in, uint32_t room)
 				e = bad(z);
 				break;
 			}
-			z->left = length - (length < room - n ? length :
-				room - n);
-			length -= z->left;
-			copy(z->window, at + n, z->distance, length);
-			n += length;
+			n += put_match(z, n, length, room - n);
 		}
 		hold >>= used;
 		bits -= used;
