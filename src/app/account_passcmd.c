@@ -18,19 +18,16 @@ account_passcmd_begin(struct account *a, int64_t now_ms)
 	return e == ERR_OK ? ERR_AGAIN : e;
 }
 
-enum err
-account_passcmd_step(struct account *a, int64_t now_ms)
+/* Its first line, into a->pass. ERR_OK: it says more than that, ERR_END: it
+ * says nothing any more. */
+static enum err
+read_line(struct account *a)
 {
 	char rest[64];
 	size_t n = 0;
-	int status = 0;
 	bool whole = false;
 	enum err e = ERR_OK;
 
-	if (now_ms >= a->deadline_ms) {
-		return err_set(ERR_TIMEOUT, "remotepasscmd did not end in %d "
-			"seconds", PASSWORD_MS / 1000);
-	}
 	while (e == ERR_OK && !whole) {
 		size_t had = a->pass_n;
 
@@ -47,6 +44,20 @@ account_passcmd_step(struct account *a, int64_t now_ms)
 				    sizeof(a->pass) - 1 - had, &n);
 		a->pass_n += e == ERR_OK && !whole ? n : 0;
 	}
+	return e;
+}
+
+enum err
+account_passcmd_step(struct account *a, int64_t now_ms)
+{
+	int status = 0;
+	enum err e;
+
+	if (now_ms >= a->deadline_ms) {
+		return err_set(ERR_TIMEOUT, "remotepasscmd did not end in %d "
+			"seconds", PASSWORD_MS / 1000);
+	}
+	e = read_line(a);
 	if (e != ERR_END) {
 		return e == ERR_OK ? ERR_AGAIN : e;
 	}

@@ -262,6 +262,20 @@ share(struct run *r)
 	r->options.accounts = r->slots;
 }
 
+/* Reads [general], and looks at the accounts before anything is done. */
+static enum err
+configure(const struct cli *cli)
+{
+	enum err e = conf_general(&main_conf, &main_general);
+
+	if (e == ERR_OK && cli->ui == NULL && main_general.ui[0] != '\0') {
+		if (ui_begin(main_general.ui, cli->wire) != ERR_OK) {
+			log_msg(LOG_WARN, "%s; using ttyui", err_detail());
+		}
+	}
+	return e == ERR_OK ? conf_check_accounts(&main_conf, cli->accounts) : e;
+}
+
 static int
 sync_all(const struct cli *cli)
 {
@@ -273,15 +287,7 @@ sync_all(const struct cli *cli)
 		return no_config();
 	}
 	if (e == ERR_OK) {
-		e = conf_general(&main_conf, &main_general);
-	}
-	if (e == ERR_OK && cli->ui == NULL && main_general.ui[0] != '\0') {
-		if (ui_begin(main_general.ui, cli->wire) != ERR_OK) {
-			log_msg(LOG_WARN, "%s; using ttyui", err_detail());
-		}
-	}
-	if (e == ERR_OK) {
-		e = conf_check_accounts(&main_conf, cli->accounts);
+		e = configure(cli);
 	}
 	if (e != ERR_OK) {
 		log_msg(LOG_ERROR, "%s", err_detail()[0] != '\0' ? err_detail()
