@@ -61,23 +61,6 @@ pull_s(struct folder *f)
 }
 
 static enum err
-pull_l(struct folder *f)
-{
-	enum err e;
-
-	if (f->have_l || f->end_l) {
-		return ERR_OK;
-	}
-	e = folder_local_next(f, &f->l);
-	while (e == ERR_OK && f->l.uid < f->stamp.late) {
-		e = folder_local_next(f, &f->l); /* joined as recorded */
-	}
-	f->have_l = e == ERR_OK;
-	f->end_l = e == ERR_END;
-	return e == ERR_END ? ERR_OK : e;
-}
-
-static enum err
 pull_t(struct folder *f)
 {
 	enum err e;
@@ -89,134 +72,6 @@ pull_t(struct folder *f)
 	f->have_t = e == ERR_OK;
 	f->end_t = e == ERR_END;
 	return e == ERR_END ? ERR_OK : e;
-}
-
-static enum err
-same_content(struct folder *f, const struct local *a, const struct local *b,
-	bool *same)
-{
-	char name[CFG_NAME];
-	struct sync_key key[2];
-	uint64_t size[2];
-	const struct local *l[2] = {a, b};
-	struct buf n;
-	enum err e = ERR_OK;
-
-	for (int i = 0; i < 2 && e == ERR_OK; i++) {
-		BUF_INIT(&n, name);
-		e = folder_local_name(f, l[i], &n);
-		buf_cstr(&n);
-		if (e == ERR_OK) {
-			e = folder_measure(f, l[i]->where, name, &key[i],
-				&size[i], NULL, NULL);
-		}
-	}
-	*same = e == ERR_OK && size[0] == size[1] &&
-		sync_key_get(&key[0]) == sync_key_get(&key[1]);
-	return e;
-}
-
-/* A second file for a UID: a copy that a mail program made (left alone and
- * told), another message under a copied name, or one that was moved here from
- * another folder (both new). */
-static enum err
-extra_file(struct folder *f, const struct local *l, const struct local *first)
-{
-	char name[CFG_NAME];
-	struct buf b;
-	bool same = false;
-	enum err e;
-
-	if (f->job->dry_run) {
-		return ERR_OK;
-	}
-	if (l->bits & LOCAL_FOREIGN) {
-		BUF_INIT(&b, name);
-		e = folder_local_name(f, l, &b);
-		buf_cstr(&b);
-		f->renewed++;
-		return e != ERR_OK ? e : folder_add_fresh(f, l->where, name);
-	}
-	f->stamp.differs = true;
-	e = same_content(f, l, first, &same);
-	if (e == ERR_OK && same) {
-		log_msg(LOG_WARN, "%s: two equal files for message %u; the "
-			"second is left alone", f->job->title, l->uid);
-		return ERR_OK;
-	}
-	if (e == ERR_OK) {
-		e = folder_strip(f, l, name);
-	}
-	if (e == ERR_OK) {
-		return folder_add_fresh(f, l->where, name);
-	}
-	return e == ERR_NOENT ? ERR_OK : e;
-}
-
-/* A name that wherry gives, under this UIDVALIDITY. */
-static bool
-own_name(const struct local *l)
-{
-	return (l->bits & LOCAL_WHOLE) == 0 && l->name.kind == MAILDIR_OWN;
-}
-
-/* As large as the message is at least; of one that is there and not known to
- * be smaller, as large as can be. */
-static uint32_t
-size_of(const struct folder *f, uint32_t uid, const struct rec *t)
-{
-	bool told = f->have_s && f->s.uid == uid && f->s.hi == 0;
-
-	return t != NULL ? t->size : !told ? 0 :
-		f->s.size != 0 ? f->s.size : UINT32_MAX;
-}
-
-/* All files of one UID: the one that counts in *out. */
-static enum err
-take_local(struct folder *f, uint32_t uid, const struct rec *t,
-	struct local *out, bool *has)
-{
-	int best = -1;
-	enum err e = ERR_OK;
-
-	*has = false;
-	if (f->stamp.recorded) {
-		*has = t != NULL && t->state == REC_PRESENT;
-		return *has ? folder_local_recorded(f, t, false, out) : ERR_OK;
-	}
-	while (e == ERR_OK && f->have_l && f->l.uid == uid) {
-		struct local l = f->l;
-		int rank = l.bits & LOCAL_FOREIGN ? 0 : 1;
-		bool cut = false;
-
-		f->have_l = false;
-		e = pull_l(f);
-		if (e == ERR_OK && f->doubt && own_name(&l)) {
-			e = folder_local_cut(f, &l, size_of(f, uid, t), &cut);
-		}
-		if (cut) {
-			continue;
-		}
-		if (t != NULL && (rank == 0 || *has ||
-			(f->have_l && f->l.uid == uid)) &&
-			folder_same_name(f, &l, t)) {
-			rank += 2; /* two folders may have equal names */
-		}
-		if (e == ERR_OK && *has) {
-			e = rank > best ? extra_file(f, out, &l)
-					: extra_file(f, &l, out);
-		}
-		if (rank > best) {
-			best = rank;
-			*out = l;
-		}
-		*has = true;
-	}
-	if (e == ERR_OK && *has && best == 0) {
-		e = extra_file(f, out, out);
-		*has = false;
-	}
-	return e;
 }
 
 static enum err
@@ -313,7 +168,7 @@ adopt(struct folder *f, const struct plan *p, struct local *l,
 	bool known = f->job->known_validity != 0 &&
 		f->job->known_validity == f->uidvalidity;
 
-	if ((own_name(l) || known) && f->head.restored == 0) {
+	if ((folder_join_pick_own(l) || known) && f->head.restored == 0) {
 		f->stats.adopted++;
 		return folder_agree(f, p, l, t, s, recno);
 	}
@@ -382,8 +237,9 @@ act(struct folder *f, const struct plan *p, struct local *l,
 		return folder_agree(f, p, l, t, s, recno);
 	case PLAN_DELETE_LOCAL:
 		/* Wanted, never brought: only our own name proves the file. */
-		return folder_doom(f, t->state != REC_WANTED || own_name(l)
-			? DOOM_LOCAL : DOOM_NEW, uid, recno, l);
+		return folder_doom(f, t->state != REC_WANTED ||
+			folder_join_pick_own(l) ? DOOM_LOCAL : DOOM_NEW, uid,
+			recno, l);
 	case PLAN_NEW:
 		if (f->list.kind != LIST_WINDOWS) {
 			f->distrust = true; /* only after a full listing */
@@ -436,6 +292,25 @@ take_listed(struct folder *f, uint32_t uid, const struct rec *t,
 	return out->uid != 0;
 }
 
+/* Its record alone was looked at, and the plan wants the file itself. */
+static bool
+wants_file(const struct folder *f, const struct plan *plan, uint32_t l_flags)
+{
+	return f->stamp.recorded && (plan->act == PLAN_DELETE_LOCAL ||
+		(plan->act == PLAN_FLAGS && plan->l_flags != l_flags));
+}
+
+/* It has not the name that the record t tells: this UID comes again, after a
+ * scan. */
+static enum err
+misnamed(struct folder *f, const struct rec *t, bool told, bool implied)
+{
+	folder_count(f, t, -1);
+	f->have_s = f->have_s || told;
+	f->list.seen -= implied;
+	return folder_stamp_late(f);
+}
+
 static enum err
 join_uid(struct folder *f, uint32_t uid)
 {
@@ -448,7 +323,7 @@ join_uid(struct folder *f, uint32_t uid)
 	uint32_t recno = t != NULL ? f->t_recno : NO_RECORD;
 	enum err e;
 
-	e = take_local(f, uid, t, &l, &c.l);
+	e = folder_join_pick(f, uid, t, &l, &c.l);
 	if (e == ERR_OK) {
 		e = fetch_again(f, &c);
 	}
@@ -462,17 +337,11 @@ join_uid(struct folder *f, uint32_t uid)
 	sync_plan(&c, &f->policy, &plan);
 	f->left = f->left || (c.s && !f->policy.pull &&
 		(c.l ? plan.t_flags != c.s_flags : !c.t));
-	if (f->stamp.recorded && (plan.act == PLAN_DELETE_LOCAL ||
-		(plan.act == PLAN_FLAGS && plan.l_flags != c.l_flags))) {
+	if (wants_file(f, &plan, c.l_flags)) {
 		e = folder_local_recorded(f, t, true, &l);
-		if (e == ERR_NOENT) { /* it has not that name: scan, and again */
-			folder_count(f, t, -1);
-			f->have_s = f->have_s || told;
-			f->list.seen -= c.s && !told;
-			return folder_stamp_late(f);
-		}
 		if (e != ERR_OK) {
-			return e;
+			return e != ERR_NOENT ? e :
+				misnamed(f, t, told, c.s && !told);
 		}
 	}
 	folder_stamp_case(f, &c, plan.act);
@@ -549,6 +418,34 @@ folder_join_ends(const struct folder *f)
 		f->doomed_remote == 0;
 }
 
+static enum err
+pull(struct folder *f)
+{
+	enum err e = pull_s(f);
+
+	if (e == ERR_OK) {
+		e = folder_join_pick_next(f);
+	}
+	return e == ERR_OK ? pull_t(f) : e;
+}
+
+/* The smallest of the UIDs that were pulled; a range of the listing, which
+ * stands for none, only covers. */
+static enum err
+join_least(struct folder *f)
+{
+	uint32_t uid = f->have_s && f->s.hi == 0 ? f->s.uid : UINT32_MAX;
+
+	uid = f->have_l && f->l.uid < uid ? f->l.uid : uid;
+	uid = f->have_t && f->t.uid < uid ? f->t.uid : uid;
+	if (f->have_s && f->s.hi != 0 && f->s.uid <= uid) {
+		f->cover_hi = f->s.hi > f->cover_hi ? f->s.hi : f->cover_hi;
+		f->have_s = false;
+		return ERR_OK;
+	}
+	return join_uid(f, uid);
+}
+
 enum err
 folder_join_step(struct folder *f)
 {
@@ -559,8 +456,6 @@ folder_join_step(struct folder *f)
 	}
 	for (int i = 0; i < SLICE && e == ERR_OK && f->phase == FOLDER_JOIN;
 		i++) {
-		uint32_t uid = UINT32_MAX;
-
 		if (folder_pend_full(f)) {
 			e = folder_flush(f, true);
 			continue;
@@ -569,29 +464,14 @@ folder_join_step(struct folder *f)
 			folder_enter(f, FOLDER_PROOF);
 			return ERR_OK;
 		}
-		e = pull_s(f);
-		if (e == ERR_OK) {
-			e = pull_l(f);
-		}
-		if (e == ERR_OK) {
-			e = pull_t(f);
-		}
+		e = pull(f);
 		if (e != ERR_OK) {
 			break;
 		}
 		if (!f->have_s && !f->have_l && !f->have_t) {
 			return end_of_join(f);
 		}
-		uid = f->have_s && f->s.hi == 0 ? f->s.uid : uid;
-		uid = f->have_l && f->l.uid < uid ? f->l.uid : uid;
-		uid = f->have_t && f->t.uid < uid ? f->t.uid : uid;
-		if (f->have_s && f->s.hi != 0 && f->s.uid <= uid) {
-			f->cover_hi = f->s.hi > f->cover_hi ? f->s.hi
-							    : f->cover_hi;
-			f->have_s = false;
-		} else {
-			e = join_uid(f, uid);
-		}
+		e = join_least(f);
 	}
 	return e;
 }

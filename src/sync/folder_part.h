@@ -157,6 +157,14 @@ bool folder_join_ends(const struct folder *f);
 enum err folder_agree(struct folder *f, const struct plan *p, struct local *l,
 	const struct rec *t, const struct listed *s, uint32_t recno);
 
+/* folder_join_pick.c: the next file into f->l; all files of one UID, the one
+ * that counts in *out. */
+enum err folder_join_pick_next(struct folder *f);
+enum err folder_join_pick(struct folder *f, uint32_t uid, const struct rec *t,
+	struct local *out, bool *has);
+/* A name that wherry gives, under this UIDVALIDITY. */
+bool folder_join_pick_own(const struct local *l);
+
 /* folder_doom.c: what follows from an absence: acted on last, and only when
  * the listing is known to be complete. */
 enum doom { DOOM_REMOTE = 1, DOOM_LOCAL, DOOM_NEW, DOOM_FORGET };
