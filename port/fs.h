@@ -126,7 +126,7 @@ enum err fs_lock(fs_fd fd);
  * the caller, 1 KiB or more, for the whole walk. Order is the file system's.
  * ERR_END after the last. */
 struct fs_walk {
-	fs_fd fd; /* of the directory, for fs_fstat(); the rest is private */
+	fs_fd fd; /* of the directory, to look at; the rest is private */
 	char *buf;
 	size_t cap, at, n;
 	void *sys;
