@@ -335,9 +335,9 @@ struct folder {
 	struct {
 		uint32_t n;	/* doomed in hand, see folder_delete.c */
 		uint32_t busy, refused;
+		uint32_t looks; /* at stamps that were too young still */
 		int step;
 		bool others, expunge, moved, expunged;
-		uint8_t looks;	 /* at stamps that were too young still */
 		int64_t wait_ms; /* until stamps can be trusted; 0 none */
 	} del;
 

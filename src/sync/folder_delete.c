@@ -222,7 +222,7 @@ look_again(struct folder *f)
 		/* As young as before: time was lost behind now_ms, or the
 		 * file system's clock lags on a busy machine. */
 		if (!changed && f->del.looks++ < LOOKS) {
-			return settle_stamps(f);
+			return ERR_OK; /* settles again */
 		}
 		log_msg(LOG_INFO, "%s: files changed during the second look; "
 			"deletions wait for the next run", f->job->title);
